@@ -51,7 +51,11 @@ function(detente_library folder)
   if(arg_SOURCES)
     add_library(${target} STATIC ${arg_SOURCES})
     target_include_directories(${target} PUBLIC "${root}")
-    target_link_libraries(${target} PUBLIC ${deps} detente_headers PRIVATE $<BUILD_INTERFACE:detente_warnings>)
+    target_link_libraries(
+      ${target}
+      PUBLIC ${deps} detente_headers
+      PRIVATE detente_warnings
+    )
   else()
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE "${root}")
@@ -80,7 +84,10 @@ function(detente_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   set(environment "DETENTE_SOURCE_DIR=${CMAKE_SOURCE_DIR};DETENTE_BINARY_DIR=${CMAKE_BINARY_DIR}")
   if(DETENTE_SANITIZE STREQUAL "thread")
-    list(APPEND environment "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp:halt_on_error=1")
+    list(
+      APPEND environment
+      "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp:halt_on_error=1"
+    )
   endif()
   include(GoogleTest)
   # Timeouts in seconds. Cases are listed when ctest runs, so that a build costs no start of the binary.
@@ -132,7 +139,10 @@ function(detente_protos name)
   target_link_libraries(${name}_objects PUBLIC ${arg_DEPS})
   add_library(${name} INTERFACE)
   set_property(TARGET ${name} PROPERTY DETENTE_IMPORT_DIRS ${imports})
-  target_link_libraries(${name} INTERFACE ${name}_objects $<TARGET_OBJECTS:${name}_objects> detente_headers)
+  target_link_libraries(
+    ${name}
+    INTERFACE ${name}_objects $<TARGET_OBJECTS:${name}_objects> detente_headers
+  )
   add_custom_target(${name}_generated DEPENDS ${generated})
   if(TARGET detente_generated)
     add_dependencies(detente_generated ${name}_generated)

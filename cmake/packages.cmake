@@ -17,7 +17,8 @@ if(NOT DETENTE_GOOGLEAPIS_DIR)
     OUTPUT_STRIP_TRAILING_WHITESPACE
     COMMAND_ERROR_IS_FATAL ANY
   )
-  set(DETENTE_GOOGLEAPIS_DIR
+  set(
+    DETENTE_GOOGLEAPIS_DIR
     "${detente_googleapis}"
     CACHE PATH
     "Folder that holds google/api/*.proto"
@@ -27,7 +28,8 @@ endif()
 # detente_link_static and detente_link_shared: what a final link takes from Debian.
 # The Python module must be shared (the archives are not position independent); the server is static, which
 # is 25 % faster and keeps its symbols from those of other libraries.
-set(detente_packages
+set(
+  detente_packages
   grpc++_reflection
   grpc++
   grpc

@@ -32,7 +32,8 @@ target_compile_options(
 
 find_program(DETENTE_CCACHE ccache)
 if(DETENTE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER
+  set(
+    CMAKE_CXX_COMPILER_LAUNCHER
     "${CMAKE_COMMAND}"
     -E
     env

@@ -1,4 +1,5 @@
-// The .proto files whose services and messages this binary serves, as the descriptor pool names them
+// The .proto files whose services and messages this binary serves, as the descriptor pool names
+// them
 // ("detente/v1/release.proto"). The build writes the definition, one for each binary's list.
 #ifndef DETENTE_CMAKE_PROTO_FILES_H_
 #define DETENTE_CMAKE_PROTO_FILES_H_

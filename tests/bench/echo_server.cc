@@ -1,6 +1,6 @@
 // The baseline of the benchmarks: the least that a C++ gRPC server can do. Answers every call of
-// /bench.Echo/Get with --size fixed bytes, on gRPC's own threads; what our server costs beyond it is ours.
-// Serves health and reflection as well. Stops at SIGINT or SIGTERM.
+// /bench.Echo/Get with --size fixed bytes, on gRPC's own threads; what our server costs beyond it
+// is ours. Serves health and reflection as well. Stops at SIGINT or SIGTERM.
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -26,8 +26,8 @@ namespace {
 class EchoService : public grpc::Service {
  public:
   explicit EchoService(size_t size) : answer_(MakeAnswer(size)) {
-    AddMethod(new grpc::internal::RpcServiceMethod(
-        "/bench.Echo/Get", grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
+    AddMethod(new grpc::internal::RpcServiceMethod("/bench.Echo/Get",
+                                                   grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
     MarkMethodRawCallback(
         0, new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, grpc::ByteBuffer>(
                [this](grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
