@@ -3,7 +3,7 @@
 # against; the final link picks static or shared archives (see detente.cmake).
 
 find_package(Threads REQUIRED)
-find_package(Python 3.11 REQUIRED COMPONENTS Interpreter)
+find_package(Python 3.11 REQUIRED COMPONENTS Interpreter OPTIONAL_COMPONENTS Development.Module)
 find_program(DETENTE_PROTOC protoc REQUIRED)
 find_path(DETENTE_PROTOBUF_INCLUDE google/protobuf/descriptor.proto REQUIRED)
 
