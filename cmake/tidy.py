@@ -1,8 +1,8 @@
 """Run clang-tidy on the C++ files that changed: `tidy.py BUILD_DIR [--all]`.
 
-Changed is what differs from the fork point of origin/main; on main itself (CI's clone), what the
-commits of the last four hours before HEAD changed, which is one session's work. What passed is
-remembered in BUILD_DIR by content (the file, its direct includes of ours, .clang-tidy), and not
+A file counts as changed when it, or a header of ours that it includes itself, differs from the
+fork point of origin/main; on main itself (CI's clone), when a commit of the last four hours before
+HEAD touched it. What passed is remembered in BUILD_DIR by the content of those files, and not
 checked again.
 """
 
@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SESSION_SECONDS = 4 * 3600
+RECENT_SECONDS = 4 * 3600
 
 
 def git(*args: str) -> str:
@@ -31,7 +31,7 @@ def base() -> str:
     fork = git("merge-base", "HEAD", "origin/main")
     if fork and fork != head:
         return fork
-    before = int(git("show", "-s", "--format=%ct", "HEAD") or 0) - SESSION_SECONDS
+    before = int(git("show", "-s", "--format=%ct", "HEAD") or 0) - RECENT_SECONDS
     return git("rev-list", "-1", f"--before={before}", "HEAD")
 
 
@@ -44,16 +44,17 @@ def changed() -> set[pathlib.Path] | None:
     return {ROOT / name for name in names}
 
 
+def headers(source: pathlib.Path) -> list[pathlib.Path]:
+    """Our own headers that the file includes itself."""
+    names = re.findall(r'^#include "([^"]+)"', source.read_text(), re.MULTILINE)
+    paths = [ROOT / parent / name for name in names for parent in ("server", ".", "cmake/include")]
+    return [path for path in paths if path.is_file()]
+
+
 def fingerprint(source: pathlib.Path) -> str:
-    digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
-    text = source.read_bytes()
-    digest.update(text)
-    for include in re.findall(rb'^#include "([^"]+)"', text, re.MULTILINE):
-        for parent in ("server", ".", "cmake/include", "tests"):
-            header = ROOT / parent / include.decode()
-            if header.is_file():
-                digest.update(header.read_bytes())
-                break
+    digest = hashlib.sha256()
+    for path in [ROOT / ".clang-tidy", source, *headers(source)]:
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -63,7 +64,7 @@ def main() -> int:
     sources = {pathlib.Path(entry["file"]) for entry in commands}
     ours = {s for s in sources if s.is_relative_to(ROOT) and not s.is_relative_to(ROOT / "build")}
     only = None if "--all" in sys.argv[2:] else changed()
-    todo = sorted(ours if only is None else ours & only)
+    todo = sorted(s for s in ours if only is None or not only.isdisjoint([s, *headers(s)]))
 
     passed = build / "tidy"
     passed.mkdir(exist_ok=True)
