@@ -1,0 +1,119 @@
+#include "api/handler_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "api/method.h"
+#include "error/error.h"
+#include "google/protobuf/arena.h"
+#include "google/protobuf/io/coded_stream.h"
+
+namespace detente::api {
+namespace {
+
+using google::protobuf::Arena;
+using google::protobuf::Message;
+using google::protobuf::MethodDescriptor;
+
+// The name in a request that holds nothing but field 1, as a plain Get's does; empty otherwise.
+absl::string_view OnlyName(absl::string_view request) {
+  if (request.size() < 2 || request[0] != (1 << 3 | 2)) return {};
+  const auto length = static_cast<unsigned char>(request[1]);
+  if (length >= 0x80 || request.size() != size_t{2} + length) return {};
+  return request.substr(2);
+}
+
+// The methods of a resource are told by their names, which the contract fixes.
+Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resource) {
+  if (resource == nullptr) return method->name() == "BatchWrite" ? HandleBatchWrite : nullptr;
+  const std::string& one = resource->type->name();
+  const std::string& name = method->name();
+  if (name == "Get" + one) return HandleGet;
+  if (name == "Create" + one) return HandleCreate;
+  if (name == "Update" + one) return HandleUpdate;
+  if (name == "Delete" + one) return HandleDelete;
+  if (name == "Undelete" + one) return HandleUndelete;
+  if (name == absl::StrCat("List", one, "Revisions")) return HandleListRevisions;
+  if (absl::StartsWith(name, "BatchGet")) return HandleBatchGet;
+  if (absl::StartsWith(name, "List")) return HandleList;
+  return nullptr;
+}
+
+}  // namespace
+
+HandlerTable::HandlerTable(engine::Engine& engine) : engine_(engine) {
+  const engine::Registry& registry = engine.registry();
+  for (const auto* service : registry.services()) {
+    const auto found = std::find_if(registry.resources().begin(), registry.resources().end(),
+                                    [&](const auto& r) { return r->service == service; });
+    const engine::Resource* resource = found == registry.resources().end() ? nullptr : found->get();
+    for (int i = 0; i < service->method_count(); ++i) {
+      const MethodDescriptor* descriptor = service->method(i);
+      auto method = std::make_unique<Method>();
+      method->descriptor = descriptor;
+      method->resource = resource;
+      method->request = google::protobuf::MessageFactory::generated_factory()->GetPrototype(
+          descriptor->input_type());
+      method->handle = HandlerOf(descriptor, resource);
+      methods_.emplace(absl::StrCat("/", service->full_name(), "/", descriptor->name()),
+                       std::move(method));
+    }
+  }
+}
+
+HandlerTable::~HandlerTable() = default;
+
+const Method* HandlerTable::Find(absl::string_view path) const {
+  auto found = methods_.find(path);
+  return found == methods_.end() ? nullptr : found->second.get();
+}
+
+std::vector<std::string> HandlerTable::Paths() const {
+  std::vector<std::string> paths;
+  for (const auto& [path, method] : methods_) paths.push_back(path);
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::optional<Bytes> HandlerTable::Cached(const Method& method, absl::string_view request) const {
+  if (method.handle != HandleGet) return std::nullopt;
+  absl::string_view name = OnlyName(request);
+  if (!absl::StartsWith(name, method.resource->collection) ||
+      name.substr(method.resource->collection.size(), 1) != "/") {
+    return std::nullopt;
+  }
+  Bytes bytes = engine_.Cached(name);
+  if (bytes == nullptr) return std::nullopt;
+  return bytes;
+}
+
+void HandlerTable::Call(const Method& method, absl::string_view request, const CallContext& context,
+                        Done done) const {
+  if (context.cancelled && context.cancelled()) return done(CallCancelled());
+  if (context.deadline <= absl::Now()) return done(DeadlinePassed());
+  if (method.handle == nullptr) {
+    return done(Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
+                      absl::StrCat(method.descriptor->full_name(), " is not served yet"),
+                      {{"feature", method.descriptor->full_name()}}));
+  }
+  if (request.size() > kMaxRequestBytes) {
+    return done(Error(absl::StatusCode::kInvalidArgument, v1::LIMIT_EXCEEDED,
+                      absl::StrCat("a request takes at most ", kMaxRequestBytes, " bytes, got ",
+                                   request.size())));
+  }
+  Arena arena;
+  Message* message = method.request->New(&arena);
+  if (!message->ParseFromArray(request.data(), static_cast<int>(request.size()))) {
+    return done(Error(absl::StatusCode::kInvalidArgument, v1::MALFORMED_REQUEST,
+                      absl::StrCat("the bytes are not a ", method.descriptor->input_type()->name(),
+                                   " (cut off, invalid UTF-8 in a string, or nested more than 100 "
+                                   "deep)")));
+  }
+  method.handle({engine_, method, context, *message}, std::move(done));
+}
+
+}  // namespace detente::api

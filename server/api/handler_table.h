@@ -1,0 +1,56 @@
+// Every method of the contract as (method, request bytes, context) -> (status, response bytes). The
+// wire and the embedded mode both call it, so that they can't differ. It knows no gRPC.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/engine.h"
+
+namespace detente::api {
+
+// Immutable and shared, so that a cached answer reaches the wire without a copy.
+using Bytes = std::shared_ptr<const std::string>;
+using Done = absl::AnyInvocable<void(absl::StatusOr<Bytes>)>;
+
+struct CallContext {
+  std::string caller;  // who is calling; request ids are the caller's own
+  absl::Time deadline = absl::InfiniteFuture();
+  std::function<bool()> cancelled;  // may be empty; called from any thread
+};
+
+class Method;
+
+// Thread-safe; outlives the calls in flight (the engine's writer finishes them when it closes).
+class HandlerTable {
+ public:
+  explicit HandlerTable(engine::Engine& engine);
+  ~HandlerTable();
+
+  // By full path, "/detente.v1.ReleaseService/GetRelease"; null where there is none.
+  const Method* Find(absl::string_view path) const;
+  // Paths of all methods.
+  std::vector<std::string> Paths() const;
+
+  // The answer of a plain Get that the head cache holds. Never blocks.
+  std::optional<Bytes> Cached(const Method& method, absl::string_view request) const;
+
+  // Calls `done` once: from this thread, or for a write from the engine's writer thread, where it
+  // must not block. Failures carry their google.rpc details as payloads (error/error.h).
+  void Call(const Method& method, absl::string_view request, const CallContext& context,
+            Done done) const;
+
+ private:
+  engine::Engine& engine_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Method>> methods_;
+};
+
+}  // namespace detente::api

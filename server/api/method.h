@@ -1,0 +1,50 @@
+// One method of the table, and the handlers that serve all resources. A handler has three moves:
+// take the request apart and report everything that is wrong with it, one engine call, the answer.
+#pragma once
+
+#include "api/handler_table.h"
+#include "engine/engine.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+
+namespace detente::api {
+
+constexpr size_t kMaxRequestBytes = 4 << 20;
+constexpr int kDefaultPageSize = 50;
+constexpr int kMaxPageSize = 1'000;
+constexpr size_t kMaxPageBytes = 2 << 20;  // a page ends before it, but holds at least one record
+constexpr int kMaxBatchGetNames = 100;
+constexpr size_t kMaxBatchGetBytes = 3 << 20;
+
+// A call in the handler's hands. The request is gone when the handler returns.
+struct Call {
+  engine::Engine& engine;
+  const Method& method;
+  const CallContext& context;
+  google::protobuf::Message& request;
+};
+
+using Handler = void (*)(const Call& call, Done done);
+
+class Method {
+ public:
+  const google::protobuf::MethodDescriptor* descriptor;
+  const engine::Resource* resource;  // null for a service across resources
+  const google::protobuf::Message* request;
+  Handler handle;  // null: in the contract, not served yet
+};
+
+// reads.cc
+void HandleGet(const Call& call, Done done);
+void HandleList(const Call& call, Done done);
+void HandleBatchGet(const Call& call, Done done);
+void HandleListRevisions(const Call& call, Done done);
+
+// writes.cc
+void HandleCreate(const Call& call, Done done);
+void HandleUpdate(const Call& call, Done done);
+void HandleDelete(const Call& call, Done done);
+void HandleUndelete(const Call& call, Done done);
+void HandleBatchWrite(const Call& call, Done done);
+
+}  // namespace detente::api

@@ -1,0 +1,30 @@
+// Fields of requests by name: the contract gives every resource's requests the same ones.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "engine/registry.h"
+#include "google/protobuf/field_mask.pb.h"
+#include "google/protobuf/message.h"
+
+namespace detente::api {
+
+const google::protobuf::FieldDescriptor* FieldOf(const google::protobuf::Message& message,
+                                                 absl::string_view name);
+std::string GetString(const google::protobuf::Message& message, absl::string_view name);
+bool GetBool(const google::protobuf::Message& message, absl::string_view name);
+int32_t GetInt32(const google::protobuf::Message& message, absl::string_view name);
+bool Has(const google::protobuf::Message& message, absl::string_view name);
+const google::protobuf::FieldMask& GetMask(const google::protobuf::Message& message,
+                                           absl::string_view name);
+
+// The id in the name of a record of `resource`; `field` is the request's, for the violation.
+absl::Status ParseRecordName(const engine::Resource& resource, absl::string_view name,
+                             absl::string_view field, std::string* id);
+
+// UNIMPLEMENTED: in the contract, not served yet.
+absl::Status NotServedYet(absl::string_view feature);
+
+}  // namespace detente::api

@@ -1,0 +1,337 @@
+// One commit inside the writer's transaction: what needs other records, and the order of commits.
+#include <algorithm>
+#include <iterator>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/derived/derived.h"
+#include "engine/engine.h"
+#include "engine/references.h"
+#include "engine/validate.h"
+#include "error/error.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace detente::engine {
+namespace {
+
+using google::protobuf::Message;
+
+constexpr store::ReadView kNewest{std::numeric_limits<store::Revision>::max()};
+constexpr int kMaxNamedReferrers = 10;
+
+absl::Status NotFound(const std::string& name, absl::string_view why) {
+  return Error(absl::StatusCode::kNotFound, v1::RECORD_NOT_FOUND, absl::StrCat(name, ": ", why),
+               {{"name", name}});
+}
+
+absl::Status Exists(const std::string& name, const store::Version& version) {
+  const bool deleted = version.delete_time != 0;
+  return Error(absl::StatusCode::kAlreadyExists, v1::RECORD_EXISTS,
+               absl::StrCat(name, ": the id is taken by a ", deleted ? "deleted" : "live",
+                            " record; an id is never given again"),
+               {{"name", name}, {"state", deleted ? "deleted" : "live"}});
+}
+
+// One operation, and what the checks after all of them need.
+class Application {
+ public:
+  Application(store::Writer* writer, const Registry& registry, store::Revision revision,
+              int64_t time)
+      : writer_(writer), registry_(registry), revision_(revision), time_(time) {}
+
+  absl::Status Run(Operation& operation, Written* written) {
+    const Resource& resource = *operation.resource;
+    const std::string name = resource.Name(operation.id);
+    auto stored = writer_->Get(resource.collection, operation.id, kNewest);
+    if (!stored.ok()) return stored.status();
+    written->resource = &resource;
+    const bool exists = stored->has_value();
+    const bool live = exists && (*stored)->delete_time == 0;
+    if (!operation.etag.empty() && exists && operation.kind != Operation::Kind::kCreate &&
+        operation.etag != Etag(**stored)) {
+      return Error(absl::StatusCode::kAborted, v1::ETAG_MISMATCH,
+                   absl::StrCat(name, ": has changed since it was read (revision ",
+                                (*stored)->since, "); read it again"),
+                   {{"name", name}, {"etag", Etag(**stored)}});
+    }
+    switch (operation.kind) {
+      case Operation::Kind::kCreate:
+        if (exists) return Exists(name, **stored);
+        return Create(operation, written);
+      case Operation::Kind::kUpdate:
+        if (exists && !live) {
+          return operation.allow_missing ? Exists(name, **stored)
+                                         : NotFound(name, "is deleted; undelete it first");
+        }
+        if (exists) return Update(operation, **std::move(stored), written);
+        if (!operation.allow_missing) return NotFound(name, "no such record");
+        return Create(operation, written);
+      case Operation::Kind::kDelete:
+        if (!live) return NotFound(name, exists ? "is deleted already" : "no such record");
+        return Delete(operation, **std::move(stored), written);
+      case Operation::Kind::kUndelete:
+        if (!exists) return NotFound(name, "no such record");
+        if (live) {
+          return Error(absl::StatusCode::kAlreadyExists, v1::RECORD_NOT_DELETED,
+                       absl::StrCat(name, ": is not deleted"), {{"name", name}});
+        }
+        return Undelete(resource, **std::move(stored), written);
+    }
+    return absl::InternalError("no such kind of operation");
+  }
+
+  // Over the state that all operations leave: references of the same batch may lead to each other.
+  absl::Status CheckReferences() {
+    google::rpc::PreconditionFailure failure;
+    for (const Pending& pending : pending_) {
+      for (const Reference& reference : pending.references) {
+        absl::StatusOr<std::string> problem = Problem(pending, reference);
+        if (!problem.ok()) return problem.status();
+        if (problem->empty() || failure.violations_size() >= kMaxViolations) continue;
+        auto* violation = failure.add_violations();
+        violation->set_type("REFERENCE");
+        violation->set_subject(absl::StrCat(pending.field, ".", reference.path));
+        violation->set_description(*problem);
+      }
+    }
+    for (const auto& [name, field] : deleted_) {
+      auto referrers = writer_->Referrers(name, kMaxNamedReferrers);
+      if (!referrers.ok()) return referrers.status();
+      if (referrers->empty()) continue;
+      return Error(
+          absl::StatusCode::kFailedPrecondition, v1::RECORD_REFERENCED,
+          absl::StrCat(name, ": live records refer to it (", absl::StrJoin(*referrers, ", "),
+                       "); change them first, or delete with force"),
+          {{"name", name}, {"referrers", absl::StrJoin(*referrers, ",")}});
+    }
+    if (failure.violations_size() == 0) return absl::OkStatus();
+    const auto& first = failure.violations(0);
+    absl::Status status =
+        Error(absl::StatusCode::kFailedPrecondition, v1::REFERENCE_NOT_FOUND,
+              absl::StrCat(first.subject(), ": ", first.description(),
+                           failure.violations_size() > 1
+                               ? absl::StrCat(" (and ", failure.violations_size() - 1, " more)")
+                               : ""));
+    AddDetail(status, failure);
+    return status;
+  }
+
+  bool changed() const { return changed_; }
+
+ private:
+  // References that an operation has added or changed, to be checked.
+  struct Pending {
+    std::string field;
+    const Message* record;
+    std::vector<Reference> references;
+  };
+
+  absl::Status Create(Operation& operation, Written* written) {
+    const Resource& resource = *operation.resource;
+    if (operation.kind == Operation::Kind::kUpdate && !operation.mask.everything()) {
+      // What a mask left out was not asked for when the record was checked.
+      std::unique_ptr<Message> whole(resource.prototype->New());
+      if (absl::Status s = operation.mask.Update(*operation.record, whole.get()); !s.ok()) {
+        return s;
+      }
+      operation.record = std::move(whole);
+      absl::Status status =
+          ValidateRecord(resource, Validate::kWhole, operation.field, operation.record.get());
+      if (!status.ok()) return status;
+      Derive(operation.record.get());
+    }
+    store::Version& version = written->version;
+    version.id = operation.id;
+    version.uid = NewUuid();
+    version.create_time = time_;
+    version.payload = EncodePayload(*operation.record);
+    std::vector<Reference> references = References(resource, *operation.record);
+    absl::Status status = Put(resource, version, false, {}, Targets(references));
+    pending_.push_back({operation.field, operation.record.get(), std::move(references)});
+    return status;
+  }
+
+  absl::Status Update(Operation& operation, store::Version stored, Written* written) {
+    const Resource& resource = *operation.resource;
+    auto before = Parse(resource, stored);
+    if (!before.ok()) return before.status();
+    if (operation.mask.everything()) {
+      KeepUnknownFields(**before, operation.record.get());
+    } else {
+      std::unique_ptr<Message> merged((*before)->New());
+      merged->CopyFrom(**before);
+      if (absl::Status s = operation.mask.Update(*operation.record, merged.get()); !s.ok()) {
+        return s;
+      }
+      operation.record = std::move(merged);
+      absl::Status status =
+          ValidateRecord(resource, Validate::kMerged, operation.field, operation.record.get());
+      if (!status.ok()) return status;
+      Derive(operation.record.get());
+    }
+    std::string payload = EncodePayload(*operation.record);
+    written->version = std::move(stored);
+    if (payload == written->version.payload) return absl::OkStatus();
+    written->version.payload = std::move(payload);
+
+    std::vector<Reference> old_references = References(resource, **before);
+    std::vector<Reference> references = References(resource, *operation.record);
+    std::vector<std::string> old_targets = Targets(old_references);
+    std::vector<std::string> targets = Targets(references);
+    std::vector<std::string> removed, added;
+    std::set_difference(old_targets.begin(), old_targets.end(), targets.begin(), targets.end(),
+                        std::back_inserter(removed));
+    std::set_difference(targets.begin(), targets.end(), old_targets.begin(), old_targets.end(),
+                        std::back_inserter(added));
+    absl::Status status = Put(resource, written->version, true, removed, added);
+
+    std::sort(old_references.begin(), old_references.end());
+    references.erase(std::remove_if(references.begin(), references.end(),
+                                    [&](const Reference& reference) {
+                                      return !reference.record.empty() &&
+                                             std::binary_search(old_references.begin(),
+                                                                old_references.end(), reference);
+                                    }),
+                     references.end());
+    pending_.push_back({operation.field, operation.record.get(), std::move(references)});
+    return status;
+  }
+
+  absl::Status Delete(const Operation& operation, store::Version stored, Written* written) {
+    auto record = Parse(*operation.resource, stored);
+    if (!record.ok()) return record.status();
+    written->version = std::move(stored);
+    written->version.delete_time = time_;
+    if (!operation.force) {
+      deleted_.emplace_back(operation.resource->Name(operation.id), operation.field);
+    }
+    return Put(*operation.resource, written->version, true,
+               Targets(References(*operation.resource, **record)), {});
+  }
+
+  absl::Status Undelete(const Resource& resource, store::Version stored, Written* written) {
+    auto record = Parse(resource, stored);
+    if (!record.ok()) return record.status();
+    written->version = std::move(stored);
+    written->version.delete_time = 0;
+    return Put(resource, written->version, true, {}, Targets(References(resource, **record)));
+  }
+
+  absl::Status Put(const Resource& resource, store::Version& version, bool supersedes,
+                   const std::vector<std::string>& removed, const std::vector<std::string>& added) {
+    changed_ = true;
+    version.since = revision_;
+    version.update_time = time_;
+    absl::Status status = writer_->Put(resource.collection, version, supersedes);
+    if (!status.ok() || (removed.empty() && added.empty())) return status;
+    return writer_->PutReferences(resource.Name(version.id), removed, added);
+  }
+
+  static absl::StatusOr<std::unique_ptr<Message>> Parse(const Resource& resource,
+                                                        const store::Version& version) {
+    std::unique_ptr<Message> record(resource.prototype->New());
+    if (!record->ParseFromString(version.payload)) {
+      return Error(absl::StatusCode::kInternal, v1::INTERNAL_FAULT,
+                   absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
+    }
+    return record;
+  }
+
+  // What is wrong with a reference; empty where nothing is.
+  absl::StatusOr<std::string> Problem(const Pending& pending, const Reference& reference) {
+    if (reference.record.empty()) {
+      if (HasElement(*pending.record, reference.list, reference.id)) return "";
+      return absl::StrCat("the record has no `", reference.id, "` in ", reference.list);
+    }
+    absl::string_view id;
+    const Resource* resource = registry_.ParseName(reference.record, &id);
+    if (resource == nullptr) {
+      return reference.list.empty()
+                 ? absl::StrCat(reference.record, ": there is no such collection")
+                 : absl::StrCat("`", reference.id,
+                                "` names an element of a record, but the "
+                                "record is not named");
+    }
+    auto version = writer_->Get(resource->collection, id, kNewest);
+    if (!version.ok()) return version.status();
+    if (!version->has_value()) return absl::StrCat(reference.record, ": no such record");
+    if (reference.list.empty()) {
+      return (*version)->delete_time == 0 ? "" : absl::StrCat(reference.record, ": is deleted");
+    }
+    auto record = Parse(*resource, **version);
+    if (!record.ok()) return record.status();
+    if (HasElement(**record, reference.list, reference.id)) return "";
+    return absl::StrCat(reference.record, " has no `", reference.id, "` in ", reference.list);
+  }
+
+  store::Writer* writer_;
+  const Registry& registry_;
+  const store::Revision revision_;
+  const int64_t time_;
+  bool changed_ = false;
+  std::vector<Pending> pending_;
+  std::vector<std::pair<std::string, std::string>> deleted_;  // name, field: not forced
+};
+
+}  // namespace
+
+absl::StatusOr<CommitResult> Engine::Apply(CommitRequest& request, store::Revision revision,
+                                           int64_t time, bool* committed) {
+  store::Writer* writer = store_->writer();
+  if (!request.request_id.empty()) {
+    auto before = writer->FindRequest(request.caller, request.request_id);
+    if (!before.ok()) return before.status();
+    if (before->has_value()) return Repeat(request, **before);
+  }
+  Application application(writer, *registry_, revision, time);
+  CommitResult result;
+  result.records.resize(request.operations.size());
+  std::vector<store::Touched> touched;
+  for (size_t i = 0; i < request.operations.size(); ++i) {
+    Operation& operation = request.operations[i];
+    absl::Status status = application.Run(operation, &result.records[i]);
+    if (!status.ok()) return status;
+    touched.push_back({operation.resource->collection, operation.id});
+  }
+  absl::Status status = application.CheckReferences();
+  if (!status.ok()) return status;
+  if (!application.changed()) {
+    result.revision = revision - 1;
+    return result;
+  }
+  result.revision = revision;
+  if (request.validate_only) return result;
+  status = writer->PutCommit({revision, time, request.caller, request.reason, request.method,
+                              request.request_id, request.request_hash},
+                             touched);
+  if (!status.ok()) return status;
+  *committed = true;
+  return result;
+}
+
+absl::StatusOr<CommitResult> Engine::Repeat(const CommitRequest& request,
+                                            const store::Commit& commit) {
+  if (commit.method != request.method || commit.request_hash != request.request_hash) {
+    return Error(absl::StatusCode::kInvalidArgument, v1::REQUEST_ID_REUSED,
+                 absl::StrCat("request_id: came with other content before (commit ",
+                              commit.revision, "); take a new one"),
+                 {{"request_id", request.request_id}, {"revision", absl::StrCat(commit.revision)}});
+  }
+  store::Writer* writer = store_->writer();
+  auto touched = writer->Touches(commit.revision);
+  if (!touched.ok()) return touched.status();
+  CommitResult result;
+  result.revision = commit.revision;
+  for (const store::Touched& record : *touched) {
+    const Resource* resource = registry_->FindByCollection(record.collection);
+    if (resource == nullptr) return absl::InternalError("no collection " + record.collection);
+    auto version = writer->Get(record.collection, record.id, {commit.revision});
+    if (!version.ok()) return version.status();
+    if (!version->has_value()) return absl::InternalError("a touched record is gone");
+    result.records.push_back({resource, **std::move(version)});
+  }
+  return result;
+}
+
+}  // namespace detente::engine

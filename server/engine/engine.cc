@@ -1,0 +1,310 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "engine/derived/derived.h"
+#include "engine/references.h"
+#include "engine/validate.h"
+#include "error/error.h"
+
+namespace detente::engine {
+namespace {
+
+constexpr size_t kMaxIdleReaders = 32;
+constexpr size_t kMaxGroup = 256;  // commits in one durable transaction
+constexpr absl::string_view kFingerprintKey = "fingerprint";
+
+absl::Status ShuttingDown() {
+  return Error(absl::StatusCode::kUnavailable, v1::SHUTTING_DOWN,
+               "the server is going down; the write was not applied");
+}
+
+}  // namespace
+
+Engine::Lease::~Lease() {
+  if (reader_ == nullptr) return;
+  std::lock_guard lock(engine_->readers_mutex_);
+  if (engine_->readers_.size() < kMaxIdleReaders) engine_->readers_.push_back(std::move(reader_));
+}
+
+absl::StatusOr<Engine::Lease> Engine::LeaseReader() {
+  {
+    std::lock_guard lock(readers_mutex_);
+    if (!readers_.empty()) {
+      Lease lease(this, std::move(readers_.back()));
+      readers_.pop_back();
+      return lease;
+    }
+  }
+  auto reader = store_->NewReader();
+  if (!reader.ok()) return reader.status();
+  return Lease(this, *std::move(reader));
+}
+
+Engine::Engine(std::unique_ptr<store::Store> store, const Registry* registry,
+               const EngineOptions& options)
+    : store_(std::move(store)), registry_(registry), cache_(options.head_cache_bytes) {}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(std::unique_ptr<store::Store> store,
+                                                     const Registry* registry,
+                                                     const EngineOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine(std::move(store), registry, options));
+  auto key = engine->store_->Meta("page_token_key");
+  if (!key.ok()) return key.status();
+  engine->page_token_key_ = *std::move(key);
+  if (engine->store_->writer() == nullptr) return engine;
+  auto newest = engine->store_->writer()->Newest();
+  if (!newest.ok()) return newest.status();
+  engine->newest_ = newest->revision;
+  engine->last_time_ = newest->time;
+  if (absl::Status s = engine->DeriveReferences(); !s.ok()) return s;
+  engine->writer_ = std::thread([e = engine.get()] { e->RunWriter(); });
+  return engine;
+}
+
+Engine::~Engine() {
+  {
+    std::lock_guard lock(queue_mutex_);
+    closing_ = true;
+  }
+  queue_changed_.notify_one();
+  if (writer_.joinable()) writer_.join();
+}
+
+absl::Status Engine::DeriveReferences() {
+  auto fingerprint = store_->Meta(kFingerprintKey);
+  if (!fingerprint.ok()) return fingerprint.status();
+  if (*fingerprint == registry_->fingerprint()) return absl::OkStatus();
+  store::Writer* writer = store_->writer();
+  absl::Status status = writer->Begin();
+  if (!status.ok()) return status;
+  status = writer->ClearReferences();
+  for (const auto& resource : registry_->resources()) {
+    if (!status.ok()) break;
+    absl::Status inner;
+    std::unique_ptr<google::protobuf::Message> record(resource->prototype->New());
+    std::vector<std::pair<std::string, std::vector<std::string>>> found;
+    status = writer->List(resource->collection, "", {newest_}, false, [&](store::Version& v) {
+      if (!record->ParseFromString(v.payload)) {
+        inner = absl::DataLossError(resource->Name(v.id) + ": its stored bytes can't be read");
+        return false;
+      }
+      found.emplace_back(v.id, Targets(References(*resource, *record)));
+      return true;
+    });
+    if (status.ok()) status = inner;
+    for (const auto& [id, targets] : found) {
+      if (status.ok()) status = writer->PutReferences(resource->Name(id), {}, targets);
+    }
+  }
+  if (status.ok()) status = writer->SetMeta(kFingerprintKey, registry_->fingerprint());
+  if (status.ok()) status = writer->Commit();
+  if (!status.ok()) writer->Rollback().IgnoreError();
+  return status;
+}
+
+absl::StatusOr<store::ReadView> Engine::View(std::optional<store::Revision> revision) {
+  store::Revision newest = newest_.load(std::memory_order_acquire);
+  if (store_->writer() == nullptr) {
+    auto reader = LeaseReader();
+    if (!reader.ok()) return reader.status();
+    auto commit = (*reader)->Newest();
+    if (!commit.ok()) return commit.status();
+    newest = commit->revision;
+  }
+  if (!revision.has_value()) return store::ReadView{newest};
+  if (*revision < 1 || *revision > newest) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, v1::REVISION_OUT_OF_RANGE,
+        absl::StrCat("at.revision: the store has the revisions 1 to ", newest, ", got ", *revision),
+        {{"revision", absl::StrCat(*revision)}, {"newest_revision", absl::StrCat(newest)}});
+  }
+  return store::ReadView{*revision};
+}
+
+absl::StatusOr<store::Version> Engine::Get(const Resource& resource, absl::string_view id,
+                                           const store::ReadView& view) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  auto version = (*reader)->Get(resource.collection, id, view);
+  if (!version.ok()) return version.status();
+  if (!version->has_value()) {
+    std::string name = resource.Name(id);
+    return Error(absl::StatusCode::kNotFound, v1::RECORD_NOT_FOUND,
+                 absl::StrCat(name, ": no such record at revision ", view.revision),
+                 {{"name", name}});
+  }
+  return **std::move(version);
+}
+
+Bytes Engine::Cached(absl::string_view name) {
+  return store_->writer() == nullptr ? nullptr : cache_.Find(name);
+}
+
+absl::StatusOr<Bytes> Engine::GetNewest(const Resource& resource, absl::string_view id) {
+  auto view = View(std::nullopt);
+  if (!view.ok()) return view.status();
+  auto version = Get(resource, id, *view);
+  if (!version.ok()) return version.status();
+  auto bytes = std::make_shared<std::string>();
+  AppendRecord(resource, *version, bytes.get());
+  if (store_->writer() != nullptr) cache_.Fill(resource.Name(id), view->revision, bytes);
+  return bytes;
+}
+
+absl::Status Engine::List(const Resource& resource, absl::string_view after,
+                          const store::ReadView& view, bool show_deleted,
+                          absl::FunctionRef<bool(store::Version&)> visit) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->List(resource.collection, after, view, show_deleted, visit);
+}
+
+absl::Status Engine::Revisions(const Resource& resource, absl::string_view id,
+                               store::Revision before,
+                               absl::FunctionRef<bool(store::Version&)> visit) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->Revisions(resource.collection, id, before, visit);
+}
+
+// What needs no store: outside the writer thread, so that it holds nobody up.
+absl::Status Engine::Prepare(CommitRequest& request) {
+  std::vector<Violation> violations;
+  if (request.request_id.size() > kMaxRequestIdBytes) {
+    violations.push_back(
+        {"request_id", absl::StrCat("at most ", kMaxRequestIdBytes, " characters")});
+  }
+  if (request.reason.size() > kMaxReasonBytes) {
+    violations.push_back({"reason", absl::StrCat("at most ", kMaxReasonBytes, " bytes")});
+  }
+  absl::flat_hash_set<std::string> names;
+  for (Operation& operation : request.operations) {
+    if (operation.id.empty() && operation.kind == Operation::Kind::kCreate) {
+      operation.id = NewUuid();
+    }
+    if (!names.insert(operation.resource->Name(operation.id)).second) {
+      violations.push_back({operation.field, absl::StrCat(operation.resource->Name(operation.id),
+                                                          ": named twice in one commit")});
+    }
+  }
+  if (!violations.empty()) return InvalidFields(violations);
+  for (Operation& operation : request.operations) {
+    if (operation.record == nullptr) continue;
+    const bool whole = operation.kind == Operation::Kind::kCreate || operation.mask.everything();
+    absl::Status status =
+        ValidateRecord(*operation.resource, whole ? Validate::kWhole : Validate::kPartial,
+                       operation.field, operation.record.get());
+    if (!status.ok()) return status;
+    if (whole) Derive(operation.record.get());
+  }
+  return absl::OkStatus();
+}
+
+void Engine::Write(CommitRequest request, Done done) {
+  if (store_->writer() == nullptr) {
+    return done(Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
+                      "the store was opened for reading only"));
+  }
+  if (absl::Status status = Prepare(request); !status.ok()) return done(status);
+  absl::Status refused;
+  {
+    std::lock_guard lock(queue_mutex_);
+    if (closing_) {
+      refused = ShuttingDown();
+    } else if (queue_.size() >= kMaxWaitingCommits) {
+      refused = QueueFull("writer", absl::Milliseconds(100));
+    } else {
+      queue_.push_back({std::move(request), std::move(done)});
+    }
+  }
+  if (!refused.ok()) return done(refused);
+  queue_changed_.notify_one();
+}
+
+void Engine::RunWriter() {
+  while (true) {
+    std::vector<Waiting> group;
+    bool closing;
+    {
+      std::unique_lock lock(queue_mutex_);
+      queue_changed_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+      closing = closing_;
+      while (!queue_.empty() && group.size() < kMaxGroup) {
+        group.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+    }
+    if (group.empty() && closing) return;
+    if (closing) {
+      for (Waiting& waiting : group) waiting.done(ShuttingDown());
+    } else {
+      WriteGroup(std::move(group));
+    }
+  }
+}
+
+struct Engine::Answer {
+  absl::StatusOr<CommitResult> result;
+  bool committed = false;
+};
+
+void Engine::WriteGroup(std::vector<Waiting> group) {
+  store::Writer* writer = store_->writer();
+  std::vector<Answer> answers;
+  absl::Status status = writer->Begin();
+  const bool begun = status.ok();
+  store::Revision revision = newest_.load(std::memory_order_relaxed);
+  int64_t time = last_time_;
+  for (Waiting& waiting : group) {
+    if (!status.ok()) break;
+    CommitRequest& request = waiting.request;
+    if (request.cancelled && request.cancelled()) {
+      answers.push_back({CallCancelled()});
+      continue;
+    }
+    if (request.deadline <= absl::Now()) {
+      answers.push_back({DeadlinePassed()});
+      continue;
+    }
+    int64_t now = absl::ToUnixMicros(absl::Now());
+    if (now + absl::ToInt64Microseconds(absl::Seconds(1)) < time) {
+      fprintf(stderr, "clock: stepped back by %lld us; commit times go on from the last one\n",
+              static_cast<long long>(time - now));
+    }
+    status = writer->BeginCommit();
+    if (!status.ok()) break;
+    Answer answer;
+    answer.result = Apply(request, revision + 1, std::max(now, time + 1), &answer.committed);
+    status = answer.committed ? writer->EndCommit() : writer->UndoCommit();
+    if (answer.committed) {
+      ++revision;
+      time = std::max(now, time + 1);
+    }
+    answers.push_back(std::move(answer));
+  }
+  if (status.ok()) status = writer->Commit();
+  if (!status.ok()) {
+    if (begun) writer->Rollback().IgnoreError();
+    for (Waiting& waiting : group) waiting.done(status);
+    return;
+  }
+  last_time_ = time;
+  for (const Answer& answer : answers) {
+    if (!answer.committed) continue;
+    for (const Written& written : answer.result->records) {
+      if (written.version.since != answer.result->revision) continue;  // unchanged
+      auto bytes = std::make_shared<std::string>();
+      AppendRecord(*written.resource, written.version, bytes.get());
+      cache_.Put(written.resource->Name(written.version.id), written.version.since, bytes);
+    }
+  }
+  newest_.store(revision, std::memory_order_release);
+  for (size_t i = 0; i < group.size(); ++i) group[i].done(std::move(answers[i].result));
+}
+
+}  // namespace detente::engine

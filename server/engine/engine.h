@@ -1,0 +1,168 @@
+// Records over a store: every change is a commit, every read is at a revision. Knows no gRPC and no
+// SQL.
+//
+// Threads: reads run in the caller's thread, each on a reader of its own from a pool. All writes
+// run in one writer thread, which takes the commits that wait as one durable transaction and then
+// answers them in order.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/head_cache.h"
+#include "engine/registry.h"
+#include "google/protobuf/message.h"
+#include "query/mask.h"
+#include "store/store.h"
+
+namespace detente::engine {
+
+constexpr size_t kMaxOperations = 1'000;      // of one commit
+constexpr size_t kMaxWaitingCommits = 4'096;  // further ones get RESOURCE_EXHAUSTED
+constexpr size_t kMaxRequestIdBytes = 64;
+constexpr size_t kMaxReasonBytes = 4'096;
+
+struct Operation {
+  enum class Kind { kCreate, kUpdate, kDelete, kUndelete };
+  Kind kind;
+  const Resource* resource;
+  std::string id;                                     // of a create, empty = made by the engine
+  std::unique_ptr<google::protobuf::Message> record;  // of a create or update
+  query::Mask mask;                                   // of an update
+  bool allow_missing = false;                         // of an update: create it
+  bool force = false;  // of a delete: although live records refer to it
+  std::string etag;    // checked if not empty
+  std::string field;   // the request's field that holds the record or name, for violations
+};
+
+struct CommitRequest {
+  std::vector<Operation> operations;
+  std::string caller;
+  std::string method;
+  std::string request_id;
+  std::string request_hash;  // of the request's content
+  std::string reason;
+  bool validate_only = false;
+  absl::Time deadline = absl::InfiniteFuture();
+  std::function<bool()> cancelled;  // may be empty
+};
+
+struct Written {
+  const Resource* resource;
+  store::Version version;
+};
+
+struct CommitResult {
+  store::Revision revision = 0;  // of the commit, or the newest where nothing changed
+  std::vector<Written> records;  // one for each operation
+};
+
+struct EngineOptions {
+  size_t head_cache_bytes = size_t{256} << 20;
+};
+
+class Engine {
+ public:
+  // Derives anew what the store derived by an older contract. A store without a writer is followed.
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(std::unique_ptr<store::Store> store,
+                                                      const Registry* registry,
+                                                      const EngineOptions& options);
+  // Ends the commits that wait with UNAVAILABLE (SHUTTING_DOWN), then closes.
+  ~Engine();
+
+  const Registry& registry() const { return *registry_; }
+  const std::string& page_token_key() const { return page_token_key_; }
+
+  // The newest state, or an older one; INVALID_ARGUMENT where there is no such revision.
+  absl::StatusOr<store::ReadView> View(std::optional<store::Revision> revision);
+
+  // NOT_FOUND where the record did not exist.
+  absl::StatusOr<store::Version> Get(const Resource& resource, absl::string_view id,
+                                     const store::ReadView& view);
+  // The encoded newest version if it is at hand. Never waits.
+  Bytes Cached(absl::string_view name);
+  // The encoded newest version, kept for the next call.
+  absl::StatusOr<Bytes> GetNewest(const Resource& resource, absl::string_view id);
+
+  absl::Status List(const Resource& resource, absl::string_view after, const store::ReadView& view,
+                    bool show_deleted, absl::FunctionRef<bool(store::Version&)> visit);
+  absl::Status Revisions(const Resource& resource, absl::string_view id, store::Revision before,
+                         absl::FunctionRef<bool(store::Version&)> visit);
+
+  // Checks what can be checked without the store, then queues. `done` is called once: from this
+  // thread or from the writer's, where it must not block.
+  using Done = absl::AnyInvocable<void(absl::StatusOr<CommitResult>)>;
+  void Write(CommitRequest request, Done done);
+
+ private:
+  struct Waiting {
+    CommitRequest request;
+    Done done;
+  };
+  struct Answer;
+
+  // A reader from the pool, given back when it goes out of scope.
+  class Lease {
+   public:
+    Lease(Engine* engine, std::unique_ptr<store::Reader> reader)
+        : engine_(engine), reader_(std::move(reader)) {}
+    Lease(Lease&&) = default;
+    ~Lease();
+    store::Reader* operator->() { return reader_.get(); }
+
+   private:
+    Engine* engine_;
+    std::unique_ptr<store::Reader> reader_;
+  };
+
+  Engine(std::unique_ptr<store::Store> store, const Registry* registry,
+         const EngineOptions& options);
+  absl::StatusOr<Lease> LeaseReader();
+  absl::Status Prepare(CommitRequest& request);
+  absl::Status DeriveReferences();
+
+  void RunWriter();
+  void WriteGroup(std::vector<Waiting> group);
+  absl::StatusOr<CommitResult> Apply(CommitRequest& request, store::Revision revision, int64_t time,
+                                     bool* committed);
+  absl::StatusOr<CommitResult> Repeat(const CommitRequest& request, const store::Commit& commit);
+
+  std::unique_ptr<store::Store> store_;
+  const Registry* registry_;
+  std::string page_token_key_;
+  HeadCache cache_;
+  std::atomic<store::Revision> newest_{0};  // published by the writer after the commit is durable
+
+  std::mutex readers_mutex_;  // guards readers_
+  std::vector<std::unique_ptr<store::Reader>> readers_;
+
+  std::mutex queue_mutex_;  // guards queue_ and closing_
+  std::condition_variable queue_changed_;
+  std::deque<Waiting> queue_;
+  bool closing_ = false;
+
+  int64_t last_time_ = 0;  // of the newest commit; the writer's own
+  std::thread writer_;
+};
+
+// A record as callers get it: fields 1 to 7 from the row, then the stored bytes as they are.
+void AppendRecord(const Resource& resource, const store::Version& version, std::string* out);
+
+// The quoted string of uid and revision.
+std::string Etag(const store::Version& version);
+
+}  // namespace detente::engine

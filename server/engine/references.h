@@ -1,0 +1,32 @@
+// The references that a record makes to other records and to elements of lists.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/registry.h"
+#include "google/protobuf/message.h"
+
+namespace detente::engine {
+
+struct Reference {
+  std::string path;    // in the record that refers
+  std::string record;  // the name referred to; of an element in the record's own list, empty
+  std::string list;    // of a reference to an element: its list and id
+  std::string id;
+  bool operator==(const Reference&) const = default;
+  auto operator<=>(const Reference&) const = default;
+};
+
+// In the order of the fields.
+std::vector<Reference> References(const Resource& resource,
+                                  const google::protobuf::Message& record);
+
+// The names among them, sorted, each once.
+std::vector<std::string> Targets(const std::vector<Reference>& references);
+
+// Whether `record` has an element `id` in its repeated field `list`.
+bool HasElement(const google::protobuf::Message& record, absl::string_view list,
+                absl::string_view id);
+
+}  // namespace detente::engine

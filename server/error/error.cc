@@ -1,0 +1,102 @@
+#include "error/error.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace detente {
+namespace {
+
+constexpr absl::string_view kTypePrefix = "type.googleapis.com/";
+constexpr absl::string_view kDomain = "detente";
+
+std::string TypeUrl(const google::protobuf::Message& detail) {
+  return absl::StrCat(kTypePrefix, detail.GetDescriptor()->full_name());
+}
+
+}  // namespace
+
+void AddDetail(absl::Status& status, const google::protobuf::Message& detail) {
+  status.SetPayload(TypeUrl(detail), absl::Cord(detail.SerializeAsString()));
+}
+
+absl::Status Error(absl::StatusCode code, v1::ErrorReason reason, absl::string_view message,
+                   Metadata metadata) {
+  absl::Status status(code, message);
+  google::rpc::ErrorInfo info;
+  info.set_reason(v1::ErrorReason_Name(reason));
+  info.set_domain(kDomain.data(), kDomain.size());
+  for (const auto& [key, value] : metadata) (*info.mutable_metadata())[std::string(key)] = value;
+  AddDetail(status, info);
+  return status;
+}
+
+absl::Status InvalidFields(const std::vector<Violation>& violations, v1::ErrorReason reason) {
+  std::string message = absl::StrCat(violations[0].field, ": ", violations[0].description);
+  if (violations.size() > 1) absl::StrAppend(&message, " (and ", violations.size() - 1, " more)");
+  absl::Status status = Error(absl::StatusCode::kInvalidArgument, reason, message);
+  google::rpc::BadRequest bad;
+  for (const Violation& violation : violations) {
+    auto* out = bad.add_field_violations();
+    out->set_field(violation.field);
+    out->set_description(violation.description);
+  }
+  AddDetail(status, bad);
+  return status;
+}
+
+absl::Status InvalidField(absl::string_view field, absl::string_view description) {
+  return InvalidFields({{std::string(field), std::string(description)}});
+}
+
+absl::Status QueueFull(absl::string_view queue, absl::Duration retry_after) {
+  absl::Status status = Error(absl::StatusCode::kResourceExhausted, v1::QUEUE_FULL,
+                              absl::StrCat("too many calls wait for the ", queue, "; try again in ",
+                                           absl::FormatDuration(retry_after)));
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(retry_after)));
+  AddDetail(status, retry);
+  return status;
+}
+
+absl::Status DeadlinePassed() {
+  return Error(absl::StatusCode::kDeadlineExceeded, v1::DEADLINE_PASSED,
+               "the call's deadline passed before it was done; a write was not applied");
+}
+
+absl::Status CallCancelled() {
+  return Error(absl::StatusCode::kCancelled, v1::CALL_CANCELLED,
+               "the caller cancelled; a write was not applied");
+}
+
+v1::ErrorReason ReasonOf(const absl::Status& status) {
+  google::rpc::ErrorInfo info;
+  v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
+  if (auto payload = status.GetPayload(TypeUrl(info))) {
+    if (info.ParseFromString(std::string(*payload))) v1::ErrorReason_Parse(info.reason(), &reason);
+  }
+  return reason;
+}
+
+google::rpc::Status ToRpcStatus(const absl::Status& status) {
+  google::rpc::Status out;
+  out.set_code(static_cast<int>(status.code()));
+  out.set_message(std::string(status.message()));
+  status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& value) {
+    auto* detail = out.add_details();
+    detail->set_type_url(std::string(type_url));
+    detail->set_value(std::string(value));
+  });
+  return out;
+}
+
+absl::Status FromRpcStatus(const google::rpc::Status& status) {
+  absl::Status out(static_cast<absl::StatusCode>(status.code()), status.message());
+  for (const auto& detail : status.details()) {
+    out.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+  }
+  return out;
+}
+
+}  // namespace detente

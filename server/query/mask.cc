@@ -1,0 +1,223 @@
+#include "query/mask.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "error/error.h"
+#include "google/protobuf/descriptor.pb.h"
+
+namespace detente::query {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+// The key that names an element of a repeated message: a map entry's key, or its id.
+std::string ElementKey(const Message& element) {
+  const auto* field = element.GetDescriptor()->FindFieldByName(
+      element.GetDescriptor()->options().map_entry() ? "key" : "id");
+  return element.GetReflection()->GetString(element, field);
+}
+
+int FindElement(const Message& message, const FieldDescriptor* field, absl::string_view key) {
+  const Reflection* reflection = message.GetReflection();
+  for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+    if (ElementKey(reflection->GetRepeatedMessage(message, field, i)) == key) return i;
+  }
+  return -1;
+}
+
+// Moves element `index` to the end and drops it; the order of the others stays.
+void RemoveElement(Message* message, const FieldDescriptor* field, int index) {
+  const Reflection* reflection = message->GetReflection();
+  int last = reflection->FieldSize(*message, field) - 1;
+  for (int i = index; i < last; ++i) reflection->SwapElements(message, field, i, i + 1);
+  reflection->RemoveLast(message, field);
+}
+
+// What a set of paths keeps below one message.
+struct Kept {
+  bool whole = false;
+  std::map<const FieldDescriptor*, Kept> fields;
+  std::map<std::string, Kept> elements;  // of a repeated field: by key
+  std::unique_ptr<Kept> every;           // of a repeated field: kept of each element
+};
+
+void Add(Kept* kept, const Path& path) {
+  for (const Step& step : path) {
+    kept = &kept->fields[step.field];
+    if (step.select == Step::Select::kElement) kept = &kept->elements[step.key];
+    if (step.select == Step::Select::kEvery) {
+      if (kept->every == nullptr) kept->every = std::make_unique<Kept>();
+      kept = kept->every.get();
+    }
+  }
+  kept->whole = true;
+}
+
+void Project(const Kept& kept, Message* message);
+
+void ProjectElements(const Kept& kept, Message* message, const FieldDescriptor* field) {
+  const Reflection* reflection = message->GetReflection();
+  for (int i = reflection->FieldSize(*message, field) - 1; i >= 0; --i) {
+    Message* element = reflection->MutableRepeatedMessage(message, field, i);
+    auto named = kept.elements.find(ElementKey(*element));
+    const Kept* by_name = named == kept.elements.end() ? nullptr : &named->second;
+    const Kept* by_star = kept.every.get();
+    if (by_name == nullptr && by_star == nullptr) {
+      RemoveElement(message, field, i);
+    } else if (by_name != nullptr && by_star != nullptr) {
+      // Rare: keep the union by projecting two copies and merging what the second adds.
+      if (by_name->whole || by_star->whole) continue;
+      std::unique_ptr<Message> copy(element->New());
+      copy->CopyFrom(*element);
+      Project(*by_star, copy.get());
+      Project(*by_name, element);
+      std::vector<const FieldDescriptor*> set;
+      copy->GetReflection()->ListFields(*copy, &set);
+      for (const FieldDescriptor* f : set) {
+        element->GetReflection()->ClearField(element, f);
+      }
+      element->MergeFrom(*copy);
+    } else {
+      const Kept* only = by_name != nullptr ? by_name : by_star;
+      if (!only->whole) Project(*only, element);
+    }
+  }
+}
+
+void Project(const Kept& kept, Message* message) {
+  const Reflection* reflection = message->GetReflection();
+  std::vector<const FieldDescriptor*> set;
+  reflection->ListFields(*message, &set);
+  reflection->MutableUnknownFields(message)->Clear();
+  for (const FieldDescriptor* field : set) {
+    auto found = kept.fields.find(field);
+    if (found == kept.fields.end()) {
+      reflection->ClearField(message, field);
+    } else if (found->second.whole) {
+      continue;
+    } else if (field->is_repeated()) {
+      ProjectElements(found->second, message, field);
+    } else {
+      Project(found->second, reflection->MutableMessage(message, field));
+    }
+  }
+}
+
+void CopyField(const Message& source, const FieldDescriptor* field, Message* target) {
+  std::unique_ptr<Message> copy(source.New());
+  copy->CopyFrom(source);
+  source.GetReflection()->SwapFields(copy.get(), target, {field});
+}
+
+absl::Status UpdatePath(const Path& path, size_t at, const Message& source, Message* target) {
+  const Step& step = path[at];
+  const Reflection* reflection = source.GetReflection();
+  bool last = at + 1 == path.size();
+  if (step.select == Step::Select::kWhole) {
+    if (last) {
+      CopyField(source, step.field, target);
+      return absl::OkStatus();
+    }
+    if (!reflection->HasField(source, step.field) && !reflection->HasField(*target, step.field)) {
+      return absl::OkStatus();  // absent on both sides: nothing below to clear
+    }
+    return UpdatePath(path, at + 1, reflection->GetMessage(source, step.field),
+                      reflection->MutableMessage(target, step.field));
+  }
+  if (step.select == Step::Select::kEvery) {
+    for (int i = 0; i < reflection->FieldSize(*target, step.field); ++i) {
+      Message* element = reflection->MutableRepeatedMessage(target, step.field, i);
+      int from = FindElement(source, step.field, ElementKey(*element));
+      if (from < 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(FormatPath(path), ": the record sent lacks the element \"",
+                         ElementKey(*element), "\" that the stored one has"));
+      }
+      absl::Status status = UpdatePath(
+          path, at + 1, reflection->GetRepeatedMessage(source, step.field, from), element);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  int from = FindElement(source, step.field, step.key);
+  int to = FindElement(*target, step.field, step.key);
+  if (last) {
+    if (from < 0) {
+      if (to >= 0) RemoveElement(target, step.field, to);
+      return absl::OkStatus();
+    }
+    const Message& element = reflection->GetRepeatedMessage(source, step.field, from);
+    (to >= 0 ? reflection->MutableRepeatedMessage(target, step.field, to)
+             : reflection->AddMessage(target, step.field))
+        ->CopyFrom(element);
+    return absl::OkStatus();
+  }
+  if (from < 0 || to < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(FormatPath(path), ": the ",
+                                                   from < 0 ? "record sent" : "stored record",
+                                                   " has no element \"", step.key, "\""));
+  }
+  return UpdatePath(path, at + 1, reflection->GetRepeatedMessage(source, step.field, from),
+                    reflection->MutableRepeatedMessage(target, step.field, to));
+}
+
+}  // namespace
+
+absl::StatusOr<Mask> Mask::Parse(const google::protobuf::FieldMask& mask,
+                                 const google::protobuf::Descriptor* descriptor,
+                                 absl::string_view field) {
+  Mask parsed;
+  if (mask.paths_size() == 1 && mask.paths(0) == "*") return parsed;
+  if (mask.paths_size() > kMaxMaskPaths) {
+    return InvalidField(field, absl::StrCat("more than ", kMaxMaskPaths, " paths"));
+  }
+  parsed.everything_ = false;
+  std::vector<Violation> violations;
+  for (const std::string& text : mask.paths()) {
+    auto path =
+        text == "*" ? absl::InvalidArgumentError("`*` stands alone") : ParsePath(text, descriptor);
+    if (path.ok()) {
+      parsed.paths_.push_back(*std::move(path));
+    } else {
+      violations.push_back(
+          {std::string(field), absl::StrCat("`", text, "`: ", path.status().message())});
+    }
+  }
+  if (!violations.empty()) return InvalidFields(violations);
+  return parsed;
+}
+
+Mask Mask::OfSetFields(const Message& message) {
+  Mask mask;
+  mask.everything_ = false;
+  std::vector<const FieldDescriptor*> set;
+  message.GetReflection()->ListFields(message, &set);
+  for (const FieldDescriptor* field : set) {
+    Step step;
+    step.field = field;
+    mask.paths_.push_back({step});
+  }
+  return mask;
+}
+
+void Mask::Project(Message* message) const {
+  if (everything_) return;
+  Kept kept;
+  for (const Path& path : paths_) Add(&kept, path);
+  query::Project(kept, message);
+}
+
+absl::Status Mask::Update(const Message& source, Message* target) const {
+  for (const Path& path : paths_) {
+    absl::Status status = UpdatePath(path, 0, source, target);
+    if (!status.ok()) return InvalidField("update_mask", status.message());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace detente::query

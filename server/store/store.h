@@ -1,0 +1,129 @@
+// What the engine asks of a store: row versions, each valid over [since, until) of one global,
+// gapless, growing revision number. A store knows no protobuf: collections are names, payloads
+// bytes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace detente::store {
+
+using Revision = int64_t;  // of the whole store; the first commit is 1, an empty store is at 0
+
+// Which rows a read may see. Until roles exist every reader sees the full projection.
+enum class Projection { kFull };
+
+// The state that a read is of. Every read takes one.
+struct ReadView {
+  Revision revision = 0;
+  Projection projection = Projection::kFull;
+};
+
+// One version of a record. Times are microseconds since 1970, UTC.
+struct Version {
+  std::string id;
+  std::string uid;
+  Revision since = 0;
+  int64_t create_time = 0;
+  int64_t update_time = 0;
+  int64_t delete_time = 0;  // 0 = live
+  std::string payload;      // the message without its fields 1 to 7
+};
+
+// One commit, as it is written.
+struct Commit {
+  Revision revision = 0;
+  int64_t time = 0;
+  std::string actor;
+  std::string reason;
+  std::string method;
+  std::string request_id;    // with `actor` unique, where not empty
+  std::string request_hash;  // of the request's content
+};
+
+// The record that one operation of a commit was about, changed or not.
+struct Touched {
+  std::string collection;
+  std::string id;
+};
+
+// Reads committed state. One thread at a time; any number of readers beside each other and beside
+// the writer.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+
+  // The newest commit; revision 0 where there is none.
+  virtual absl::StatusOr<Commit> Newest() = 0;
+
+  // The version of a record that the view sees, deleted ones too; none where it did not exist.
+  virtual absl::StatusOr<std::optional<Version>> Get(absl::string_view collection,
+                                                     absl::string_view id,
+                                                     const ReadView& view) = 0;
+
+  // Visits the versions that the view sees, in the order of their ids, after `after` (empty = from
+  // the start), until `visit` says false. Costs what is visited, plus the records that came after
+  // the view.
+  virtual absl::Status List(absl::string_view collection, absl::string_view after,
+                            const ReadView& view, bool show_deleted,
+                            absl::FunctionRef<bool(Version&)> visit) = 0;
+
+  // Visits the versions of one record with since < before, newest first.
+  virtual absl::Status Revisions(absl::string_view collection, absl::string_view id,
+                                 Revision before, absl::FunctionRef<bool(Version&)> visit) = 0;
+
+  // The commit that a caller's request id made.
+  virtual absl::StatusOr<std::optional<Commit>> FindRequest(absl::string_view actor,
+                                                            absl::string_view request_id) = 0;
+  // What that commit's operations were about, in order.
+  virtual absl::StatusOr<std::vector<Touched>> Touches(Revision revision) = 0;
+
+  // Names of live records that refer to `name` in their newest version, at most `limit`.
+  virtual absl::StatusOr<std::vector<std::string>> Referrers(absl::string_view name, int limit) = 0;
+};
+
+// The one writer. Its reads see what it has written. A group of commits is one durable transaction;
+// each commit in it can be undone alone. Any error of Begin or Commit leaves the store as it was at
+// the last Commit.
+class Writer : public Reader {
+ public:
+  virtual absl::Status Begin() = 0;
+  virtual absl::Status BeginCommit() = 0;
+  // Makes `version` the record's newest. `supersedes` says that there is one before, which ends at
+  // version.since.
+  virtual absl::Status Put(absl::string_view collection, const Version& version,
+                           bool supersedes) = 0;
+  // The names that a live record's newest version refers to: those gone, those new.
+  virtual absl::Status PutReferences(absl::string_view name, absl::Span<const std::string> removed,
+                                     absl::Span<const std::string> added) = 0;
+  virtual absl::Status PutCommit(const Commit& commit, absl::Span<const Touched> touched) = 0;
+  virtual absl::Status EndCommit() = 0;
+  virtual absl::Status UndoCommit() = 0;
+  // Durable when it returns OK.
+  virtual absl::Status Commit() = 0;
+  virtual absl::Status Rollback() = 0;
+  // Forgets all references, before they are derived anew.
+  virtual absl::Status ClearReferences() = 0;
+  virtual absl::Status SetMeta(absl::string_view key, absl::string_view value) = 0;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual absl::StatusOr<std::unique_ptr<Reader>> NewReader() = 0;
+  // Null where the store is open for reading only. Owned by the store.
+  virtual Writer* writer() = 0;
+  // A value kept beside the records; empty where there is none.
+  virtual absl::StatusOr<std::string> Meta(absl::string_view key) = 0;
+};
+
+}  // namespace detente::store

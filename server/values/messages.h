@@ -1,0 +1,25 @@
+// The shared value messages: what the server computes of them, and what is wrong with them.
+#pragma once
+
+#include <vector>
+
+#include "detente/v1/values.pb.h"
+#include "error/error.h"
+#include "google/type/latlng.pb.h"
+
+namespace detente::values {
+
+// Computes bounds, precision and qualifiers from the text as written. Adds violations with fields
+// below the date.
+void NormalizeDate(v1::UncertainDate* date, std::vector<Violation>* violations);
+
+// Counts are not negative, and low <= best <= high.
+void CheckEstimate(const v1::Estimate& estimate, std::vector<Violation>* violations);
+
+// WGS 84 degrees.
+void CheckLatLng(const google::type::LatLng& location, std::vector<Violation>* violations);
+
+// Whole days since 1970-01-01.
+int64_t DaysOf(const google::type::Date& date);
+
+}  // namespace detente::values
