@@ -1,0 +1,47 @@
+// How a client reaches the records: one call is one method of the contract, bytes in and bytes out.
+// Made by Connect (remote.h) for a server and by Open (local.h) for a store in this process; a test
+// may use a mock (mock_connection.h).
+#ifndef DETENTE_CLIENT_CONNECTION_H_
+#define DETENTE_CLIENT_CONNECTION_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace detente {
+
+struct CallOptions {
+  // Absent: the connection's own. InfiniteDuration: none.
+  std::optional<absl::Duration> timeout = {};
+  // Asked by the calling thread, about every 50 ms once the call has lasted 50 ms; true ends it
+  // with CANCELLED.
+  std::function<bool()> cancelled = {};
+};
+
+// Thread-safe. After fork() a connection is of no use to the child: calls fail with
+// FAILED_PRECONDITION, and closing or destroying it there does nothing.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  // Calls `method` ("/detente.v1.ReleaseService/GetRelease") with a serialized request, and blocks
+  // until the serialized response. Failures have the server's code and message, and its google.rpc
+  // details (ErrorInfo, BadRequest …) as payloads under their type URLs.
+  virtual absl::StatusOr<std::string> Call(absl::string_view method, absl::string_view request,
+                                           const CallOptions& options) = 0;
+
+  // Ends the calls of other threads with CANCELLED and returns when they are over. Calls made later
+  // fail with FAILED_PRECONDITION. Idempotent.
+  virtual void Close() = 0;
+
+  // What it is connected to, as given: "localhost:7400", "belarus.db".
+  virtual std::string Target() const = 0;
+};
+
+}  // namespace detente
+
+#endif  // DETENTE_CLIENT_CONNECTION_H_

@@ -1,0 +1,44 @@
+#include "client/live_calls.h"
+
+#include <utility>
+
+#include "absl/algorithm/container.h"
+
+namespace detente {
+
+LiveCalls::Scope::Scope(LiveCalls& calls, std::function<void()> cancel)
+    : calls_(calls), cancel_(std::move(cancel)) {
+  absl::MutexLock lock(&calls_.mutex_);
+  if (calls_.closed()) return;
+  entered_ = true;
+  calls_.scopes_.insert(this);
+}
+
+LiveCalls::Scope::~Scope() {
+  if (!entered_) return;
+  absl::MutexLock lock(&calls_.mutex_);
+  calls_.scopes_.erase(this);
+}
+
+void LiveCalls::Close() {
+  absl::MutexLock lock(&mutex_);
+  if (!closed()) {
+    closed_.store(true, std::memory_order_release);
+    for (const Scope* scope : scopes_) scope->cancel_();
+  }
+  const auto others_are_done = [this, self = std::this_thread::get_id()] {
+    mutex_.AssertHeld();
+    return absl::c_all_of(scopes_, [&](const Scope* scope) { return scope->thread_ == self; });
+  };
+  mutex_.Await(absl::Condition(&others_are_done));
+}
+
+absl::Status ClosedBefore() { return absl::FailedPreconditionError("the connection is closed"); }
+
+absl::Status ClosedDuring() {
+  return absl::CancelledError("the connection was closed during the call");
+}
+
+absl::Status Cancelled() { return absl::CancelledError("the caller cancelled the call"); }
+
+}  // namespace detente

@@ -1,0 +1,64 @@
+// The calls that run on a connection, so that closing it ends them.
+#ifndef DETENTE_CLIENT_LIVE_CALLS_H_
+#define DETENTE_CLIENT_LIVE_CALLS_H_
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "client/connection.h"
+
+namespace detente {
+
+// Until a call has lasted this long, and then at this interval, nobody asks whether it was
+// cancelled.
+inline constexpr absl::Duration kCancelInterval = absl::Milliseconds(50);
+
+// Thread-safe.
+class LiveCalls {
+ public:
+  // One call, on the stack of the thread that makes it. `cancel` ends it, from any thread, and must
+  // not block.
+  class Scope {
+   public:
+    Scope(LiveCalls& calls, std::function<void()> cancel);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+    // False if the connection was closed before the call began.
+    bool entered() const { return entered_; }
+
+   private:
+    friend class LiveCalls;
+    LiveCalls& calls_;
+    const std::function<void()> cancel_;
+    const std::thread::id thread_ = std::this_thread::get_id();
+    bool entered_ = false;
+  };
+
+  // Cancels all calls and waits for those of other threads; one of this thread is below us on the
+  // stack, where a signal handler closes the connection that it interrupted.
+  void Close();
+
+  bool closed() const { return closed_.load(std::memory_order_acquire); }
+
+ private:
+  absl::Mutex mutex_;
+  std::atomic<bool> closed_ = false;  // written under mutex_
+  absl::flat_hash_set<Scope*> scopes_ ABSL_GUARDED_BY(mutex_);
+};
+
+// What a call on a closed connection fails with, and what one fails with that closing has ended.
+absl::Status ClosedBefore();
+absl::Status ClosedDuring();
+// What a call fails with that its caller cancelled.
+absl::Status Cancelled();
+
+}  // namespace detente
+
+#endif  // DETENTE_CLIENT_LIVE_CALLS_H_

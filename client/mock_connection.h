@@ -1,0 +1,28 @@
+// A connection for tests of code that uses Client:
+//
+//   auto connection = std::make_shared<detente::MockConnection>();
+//   EXPECT_CALL(*connection, Call(Eq("/detente.v1.ReleaseService/GetRelease"), _, _))
+//       .WillOnce(Return(release.SerializeAsString()));
+//   detente::Client client(connection);
+#ifndef DETENTE_CLIENT_MOCK_CONNECTION_H_
+#define DETENTE_CLIENT_MOCK_CONNECTION_H_
+
+#include <string>
+
+#include "client/connection.h"
+#include "gmock/gmock.h"
+
+namespace detente {
+
+class MockConnection : public Connection {
+ public:
+  MOCK_METHOD(absl::StatusOr<std::string>, Call,
+              (absl::string_view method, absl::string_view request, const CallOptions& options),
+              (override));
+  MOCK_METHOD(void, Close, (), (override));
+  MOCK_METHOD(std::string, Target, (), (const, override));
+};
+
+}  // namespace detente
+
+#endif  // DETENTE_CLIENT_MOCK_CONNECTION_H_

@@ -1,0 +1,285 @@
+#include "client/remote.h"
+
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "client/fork.h"
+#include "client/live_calls.h"
+#include "error/error.h"
+#include "google/rpc/status.pb.h"
+
+namespace detente {
+namespace {
+
+constexpr int kMaxResponseBytes = 16 << 20;
+// Requests up to the server's limit stay in memory until they need no retry.
+constexpr int kRetryBufferBytes = 5 << 20;
+
+bool IsUnixSocket(absl::string_view target) {
+  return absl::StartsWith(target, "unix:") || absl::StartsWith(target, "unix-abstract:");
+}
+
+// What comes before the name itself: "dns:///" or "dns://authority/", "ipv4:".
+absl::string_view WithoutScheme(absl::string_view target) {
+  for (const absl::string_view scheme : {"dns:", "ipv4:", "ipv6:"}) {
+    if (absl::ConsumePrefix(&target, scheme)) {
+      if (absl::ConsumePrefix(&target, "//")) {
+        const size_t slash = target.find('/');
+        target.remove_prefix(slash == target.npos ? target.size() : slash + 1);
+      }
+      break;
+    }
+  }
+  return target;
+}
+
+// "[::1]:7400" -> "::1"; "localhost:7400" -> "localhost".
+absl::string_view HostOf(absl::string_view address) {
+  if (absl::ConsumePrefix(&address, "[")) return address.substr(0, address.find(']'));
+  return address.substr(0, address.rfind(':'));
+}
+
+absl::Status CheckTarget(absl::string_view target) {
+  const auto invalid = [target](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("target \"", target, "\": ", what));
+  };
+  if (target.empty()) return invalid("host:port expected");
+  for (const absl::string_view scheme : {"http://", "https://", "grpc://", "grpcs://"}) {
+    if (absl::StartsWithIgnoreCase(target, scheme)) {
+      return invalid(absl::StrCat("host:port expected, without ", scheme));
+    }
+  }
+  if (IsUnixSocket(target) || absl::StrContains(target, "://")) {
+    return absl::OkStatus();
+  }
+  const absl::string_view address = WithoutScheme(target);
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == address.npos || absl::EndsWith(address, "]")) {
+    return invalid("no port; host:port expected");
+  }
+  if (colon == 0) return invalid("no host; host:port expected");
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65535) {
+    return invalid("port 1..65535 expected behind the last colon");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    return absl::NotFoundError(absl::StrCat("can't read ca_cert ", path));
+  }
+  return text.str();
+}
+
+std::string ServiceConfig(int attempts) {
+  return absl::StrFormat(
+      R"({"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": %d, "initialBackoff": "0.1s",)"
+      R"( "maxBackoff": "2s", "backoffMultiplier": 3, "retryableStatusCodes": ["UNAVAILABLE"]}}]})",
+      attempts);
+}
+
+grpc::ChannelArguments ChannelArguments(bool loopback, int attempts) {
+  grpc::ChannelArguments arguments;
+  arguments.SetUserAgentPrefix("detente");
+  arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
+  // A server that has vanished without a word is noticed within 80 s, and never while nothing is
+  // asked of it.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  // One that is back after a restart is found soon.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
+  // Connections of different tokens, or of one that was just given up, share nothing.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBufferBytes);
+  if (attempts > 1) {
+    arguments.SetServiceConfigJSON(ServiceConfig(attempts));
+  } else {
+    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  }
+  // $http_proxy is for what lies beyond this machine.
+  if (loopback) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
+}
+
+grpc::ByteBuffer ToBuffer(absl::string_view bytes) {
+  const grpc::Slice slice(bytes.data(), bytes.size());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+absl::StatusOr<std::string> ToString(const grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  if (!buffer.Valid() || !buffer.Dump(&slices).ok()) {
+    return absl::InternalError("the response can't be decompressed");
+  }
+  std::string bytes;
+  bytes.reserve(buffer.Length());
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return bytes;
+}
+
+class RemoteConnection final : public Connection {
+ public:
+  RemoteConnection(absl::string_view target, std::shared_ptr<grpc::Channel> channel,
+                   const ConnectOptions& options)
+      : state_(std::make_unique<State>(target, std::move(channel), options)) {}
+
+  ~RemoteConnection() override {
+    if (CheckEpoch(epoch_).ok()) {
+      Close();
+    } else {
+      state_.release();  // NOLINT(bugprone-unused-return-value): its threads are not here to end it
+    }
+  }
+
+  absl::StatusOr<std::string> Call(absl::string_view method, absl::string_view request,
+                                   const CallOptions& options) override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    State& state = *state_;
+    grpc::ClientContext context;
+    const absl::Duration timeout = options.timeout.value_or(state.timeout);
+    if (timeout != absl::InfiniteDuration()) {
+      context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    }
+    if (!state.authorization.empty()) context.AddMetadata("authorization", state.authorization);
+
+    const LiveCalls::Scope scope(state.calls, [&context] { context.TryCancel(); });
+    if (!scope.entered()) return ClosedBefore();
+
+    grpc::ByteBuffer response;
+    grpc::Status result;
+    bool cancelled = false;
+    {
+      grpc::CompletionQueue queue;
+      const auto reader =
+          state.stub.PrepareUnaryCall(&context, std::string(method), ToBuffer(request), &queue);
+      reader->StartCall();
+      reader->Finish(&response, &result, this);
+      cancelled = Await(queue, context, options);
+      queue.Shutdown();
+      void* tag;
+      bool ok;
+      while (queue.Next(&tag, &ok)) {
+      }
+    }
+    if (result.ok()) return ToString(response);
+    if (result.error_code() == grpc::StatusCode::CANCELLED) {
+      if (cancelled) return Cancelled();
+      if (state.calls.closed()) return ClosedDuring();
+    }
+    return ToStatus(result);
+  }
+
+  void Close() override {
+    if (CheckEpoch(epoch_).ok()) state_->calls.Close();
+  }
+
+  std::string Target() const override { return state_->target; }
+
+ private:
+  struct State {
+    State(absl::string_view target, std::shared_ptr<grpc::Channel> channel,
+          const ConnectOptions& options)
+        : target(target),
+          authorization(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
+          timeout(options.timeout),
+          stub(std::move(channel)) {}
+
+    const std::string target;
+    const std::string authorization;
+    const absl::Duration timeout;
+    grpc::GenericStub stub;
+    LiveCalls calls;
+  };
+
+  // Waits for the end of the call; true if its caller cancelled it.
+  static bool Await(grpc::CompletionQueue& queue, grpc::ClientContext& context,
+                    const CallOptions& options) {
+    void* tag;
+    bool ok;
+    while (options.cancelled) {
+      const auto until = absl::ToChronoTime(absl::Now() + kCancelInterval);
+      if (queue.AsyncNext(&tag, &ok, until) != grpc::CompletionQueue::TIMEOUT) return false;
+      if (options.cancelled()) {
+        context.TryCancel();
+        queue.Next(&tag, &ok);
+        return true;
+      }
+    }
+    queue.Next(&tag, &ok);
+    return false;
+  }
+
+  absl::Status ToStatus(const grpc::Status& result) const {
+    const auto code = static_cast<absl::StatusCode>(result.error_code());
+    google::rpc::Status details;
+    if (!result.error_details().empty() && details.ParseFromString(result.error_details()) &&
+        details.code() == static_cast<int>(code)) {
+      return FromRpcStatus(details);
+    }
+    // From gRPC or a proxy, not from the server: which one it was helps more than what it says.
+    return absl::Status(code, absl::StrCat(state_->target, ": ", result.error_message()));
+  }
+
+  const int64_t epoch_ = ForkEpoch();
+  std::unique_ptr<State> state_;
+};
+
+OneProcess grpc_process("has connected to a server");
+
+}  // namespace
+
+bool IsLoopback(absl::string_view target) {
+  if (IsUnixSocket(target)) return true;
+  const std::string host = absl::AsciiStrToLower(HostOf(WithoutScheme(target)));
+  return host == "localhost" || host == "::1" ||
+         (absl::StartsWith(host, "127.") &&
+          host.find_first_not_of("0123456789.") == std::string::npos);
+}
+
+absl::StatusOr<std::unique_ptr<Connection>> Connect(absl::string_view target,
+                                                    const ConnectOptions& options) {
+  if (absl::Status status = CheckTarget(target); !status.ok()) return status;
+  if (options.attempts < 1 || options.attempts > 5) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("attempts: 1..5 expected, got ", options.attempts));
+  }
+  const bool loopback = IsLoopback(target);
+  const bool tls = options.tls == Tls::kOn || (options.tls == Tls::kAuto && !loopback);
+  if (!tls && !options.ca_cert.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ca_cert goes with TLS, which is off for ", target, "; turn it on"));
+  }
+  grpc::SslCredentialsOptions ssl;
+  if (!options.ca_cert.empty()) {
+    absl::StatusOr<std::string> pem = ReadFile(options.ca_cert);
+    if (!pem.ok()) return pem.status();
+    ssl.pem_root_certs = *std::move(pem);
+  }
+  if (absl::Status status = grpc_process.Claim(); !status.ok()) return status;
+  auto channel = grpc::CreateCustomChannel(
+      std::string(target), tls ? grpc::SslCredentials(ssl) : grpc::InsecureChannelCredentials(),
+      ChannelArguments(loopback, options.attempts));
+  return std::make_unique<RemoteConnection>(target, std::move(channel), options);
+}
+
+}  // namespace detente
