@@ -278,7 +278,7 @@ class Application {
 
 absl::StatusOr<CommitResult> Engine::Apply(CommitRequest& request, store::Revision revision,
                                            int64_t time, bool* committed) {
-  store::Writer* writer = store_->writer();
+  store::Writer* writer = writer_store_;
   if (!request.request_id.empty()) {
     auto before = writer->FindRequest(request.caller, request.request_id);
     if (!before.ok()) return before.status();
@@ -318,7 +318,7 @@ absl::StatusOr<CommitResult> Engine::Repeat(const CommitRequest& request,
                               commit.revision, "); take a new one"),
                  {{"request_id", request.request_id}, {"revision", absl::StrCat(commit.revision)}});
   }
-  store::Writer* writer = store_->writer();
+  store::Writer* writer = writer_store_;
   auto touched = writer->Touches(commit.revision);
   if (!touched.ok()) return touched.status();
   CommitResult result;

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/derived/derived.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr size_t kMaxIdleReaders = 32;
 constexpr size_t kMaxGroup = 256;  // commits in one durable transaction
 constexpr absl::string_view kFingerprintKey = "fingerprint";
+constexpr absl::string_view kContractSizeKey = "contract_size";
 
 absl::Status ShuttingDown() {
   return Error(absl::StatusCode::kUnavailable, v1::SHUTTING_DOWN,
@@ -56,8 +58,16 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(std::unique_ptr<store::Stor
   auto key = engine->store_->Meta("page_token_key");
   if (!key.ok()) return key.status();
   engine->page_token_key_ = *std::move(key);
-  if (engine->store_->writer() == nullptr) return engine;
-  auto newest = engine->store_->writer()->Newest();
+  auto contract_size = engine->store_->Meta(kContractSizeKey);
+  if (!contract_size.ok()) return contract_size.status();
+  int64_t size = 0;
+  if (absl::SimpleAtoi(*contract_size, &size) && size > registry->contract_size()) {
+    fprintf(stderr, "store: written by a newer version of Détente; opened for reading only\n");
+  } else {
+    engine->writer_store_ = engine->store_->writer();
+  }
+  if (engine->read_only()) return engine;
+  auto newest = engine->writer_store_->Newest();
   if (!newest.ok()) return newest.status();
   engine->newest_ = newest->revision;
   engine->last_time_ = newest->time;
@@ -79,7 +89,7 @@ absl::Status Engine::DeriveReferences() {
   auto fingerprint = store_->Meta(kFingerprintKey);
   if (!fingerprint.ok()) return fingerprint.status();
   if (*fingerprint == registry_->fingerprint()) return absl::OkStatus();
-  store::Writer* writer = store_->writer();
+  store::Writer* writer = writer_store_;
   absl::Status status = writer->Begin();
   if (!status.ok()) return status;
   status = writer->ClearReferences();
@@ -102,6 +112,9 @@ absl::Status Engine::DeriveReferences() {
     }
   }
   if (status.ok()) status = writer->SetMeta(kFingerprintKey, registry_->fingerprint());
+  if (status.ok()) {
+    status = writer->SetMeta(kContractSizeKey, absl::StrCat(registry_->contract_size()));
+  }
   if (status.ok()) status = writer->Commit();
   if (!status.ok()) writer->Rollback().IgnoreError();
   return status;
@@ -109,7 +122,7 @@ absl::Status Engine::DeriveReferences() {
 
 absl::StatusOr<store::ReadView> Engine::View(std::optional<store::Revision> revision) {
   store::Revision newest = newest_.load(std::memory_order_acquire);
-  if (store_->writer() == nullptr) {
+  if (read_only()) {
     auto reader = LeaseReader();
     if (!reader.ok()) return reader.status();
     auto commit = (*reader)->Newest();
@@ -141,9 +154,7 @@ absl::StatusOr<store::Version> Engine::Get(const Resource& resource, absl::strin
   return **std::move(version);
 }
 
-Bytes Engine::Cached(absl::string_view name) {
-  return store_->writer() == nullptr ? nullptr : cache_.Find(name);
-}
+Bytes Engine::Cached(absl::string_view name) { return read_only() ? nullptr : cache_.Find(name); }
 
 absl::StatusOr<Bytes> Engine::GetNewest(const Resource& resource, absl::string_view id) {
   auto view = View(std::nullopt);
@@ -152,7 +163,7 @@ absl::StatusOr<Bytes> Engine::GetNewest(const Resource& resource, absl::string_v
   if (!version.ok()) return version.status();
   auto bytes = std::make_shared<std::string>();
   AppendRecord(resource, *version, bytes.get());
-  if (store_->writer() != nullptr) cache_.Fill(resource.Name(id), view->revision, bytes);
+  if (!read_only()) cache_.Fill(resource.Name(id), view->revision, bytes);
   return bytes;
 }
 
@@ -206,7 +217,7 @@ absl::Status Engine::Prepare(CommitRequest& request) {
 }
 
 void Engine::Write(CommitRequest request, Done done) {
-  if (store_->writer() == nullptr) {
+  if (read_only()) {
     return done(Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
                       "the store was opened for reading only"));
   }
@@ -254,7 +265,7 @@ struct Engine::Answer {
 };
 
 void Engine::WriteGroup(std::vector<Waiting> group) {
-  store::Writer* writer = store_->writer();
+  store::Writer* writer = writer_store_;
   std::vector<Answer> answers;
   absl::Status status = writer->Begin();
   const bool begun = status.ok();

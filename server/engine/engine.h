@@ -85,6 +85,8 @@ class Engine {
   ~Engine();
 
   const Registry& registry() const { return *registry_; }
+  // The store was opened for reading, or a newer version has written it.
+  bool read_only() const { return writer_store_ == nullptr; }
   const std::string& page_token_key() const { return page_token_key_; }
 
   // The newest state, or an older one; INVALID_ARGUMENT where there is no such revision.
@@ -142,6 +144,7 @@ class Engine {
   absl::StatusOr<CommitResult> Repeat(const CommitRequest& request, const store::Commit& commit);
 
   std::unique_ptr<store::Store> store_;
+  store::Writer* writer_store_ = nullptr;  // the writer thread's own
   const Registry* registry_;
   std::string page_token_key_;
   HeadCache cache_;

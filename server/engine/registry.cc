@@ -48,6 +48,20 @@ bool Has(const FieldDescriptor* field, google::api::FieldBehavior behavior) {
   return false;
 }
 
+int64_t SizeOf(const Descriptor* type) {
+  int64_t size = type->field_count();
+  for (int i = 0; i < type->enum_type_count(); ++i) size += type->enum_type(i)->value_count();
+  for (int i = 0; i < type->nested_type_count(); ++i) size += SizeOf(type->nested_type(i));
+  return size;
+}
+
+int64_t SizeOf(const FileDescriptor* file) {
+  int64_t size = 0;
+  for (int i = 0; i < file->enum_type_count(); ++i) size += file->enum_type(i)->value_count();
+  for (int i = 0; i < file->message_type_count(); ++i) size += SizeOf(file->message_type(i));
+  return size;
+}
+
 }  // namespace
 
 std::string Resource::Name(absl::string_view id) const { return absl::StrCat(collection, "/", id); }
@@ -152,6 +166,7 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::FromFiles(
     const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
     if (file == nullptr) return absl::InternalError(absl::StrCat(name, " is not in this binary"));
     absl::StrAppend(&description, file->DebugString());
+    registry->contract_size_ += SizeOf(file);
     for (int i = 0; i < file->service_count(); ++i) {
       registry->services_.push_back(file->service(i));
       absl::Status status = registry->AddResource(file->service(i));

@@ -74,6 +74,8 @@ enum CommonField : int {
   kCreateTime = 5,
   kUpdateTime = 6,
   kDeleteTime = 7,
+  kReviewState = 9,
+  kVisibility = 10,
   kRestrictedFields = 11,
   kCitations = 12,
   kFirstOwn = 20,
@@ -96,6 +98,9 @@ class Registry {
   const Resource* ParseName(absl::string_view name, absl::string_view* id) const;
   // Changes with anything that stored data is derived by.
   const std::string& fingerprint() const { return fingerprint_; }
+  // The number of fields and enum values that the contract has. It only grows, so of two contracts
+  // the larger is the newer.
+  int64_t contract_size() const { return contract_size_; }
 
  private:
   const TypePlan* Plan(const google::protobuf::Descriptor* type);
@@ -105,6 +110,7 @@ class Registry {
   std::vector<const google::protobuf::ServiceDescriptor*> services_;
   absl::flat_hash_map<const google::protobuf::Descriptor*, std::unique_ptr<TypePlan>> plans_;
   std::string fingerprint_;
+  int64_t contract_size_ = 0;
 };
 
 // `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`, of records and of elements.

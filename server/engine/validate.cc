@@ -369,10 +369,21 @@ class Validator {
   std::vector<v1::ErrorReason> reasons_;
 };
 
+// What a field that is not stated means: the first state of review, and no restriction.
+void SetDefaults(const Resource& resource, Message* record) {
+  for (int number : {kReviewState, kVisibility}) {
+    const FieldDescriptor* field = resource.type->FindFieldByNumber(number);
+    if (record->GetReflection()->GetEnumValue(*record, field) == 0) {
+      record->GetReflection()->SetEnumValue(record, field, 1);
+    }
+  }
+}
+
 }  // namespace
 
 absl::Status ValidateRecord(const Resource& resource, Validate mode, absl::string_view prefix,
                             Message* record) {
+  if (mode != Validate::kPartial) SetDefaults(resource, record);
   Validator validator(resource, mode);
   Place root{nullptr, prefix};
   validator.Check(*resource.plan, root, record, true);

@@ -1,5 +1,5 @@
-// What every incoming record goes through: output-only fields are cleared, element ids and date
-// bounds filled in, and everything that is wrong with it is reported, each with its path.
+// What every incoming record goes through: output-only fields are cleared, defaults, element ids
+// and date bounds filled in, and everything that is wrong with it is reported, each with its path.
 #pragma once
 
 #include "absl/status/status.h"
