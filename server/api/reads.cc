@@ -48,9 +48,9 @@ absl::StatusOr<store::ReadView> ViewOf(const Call& call) {
 }
 
 absl::StatusOr<query::Mask> ReadMaskOf(const Call& call) {
-  if (!Has(call.request, "read_mask")) return query::Mask();
-  return query::Mask::Parse(GetMask(call.request, "read_mask"), call.method.resource->type,
-                            "read_mask");
+  const auto& mask = GetMask(call.request, "read_mask");
+  if (mask.paths().empty()) return query::Mask();
+  return query::Mask::Parse(mask, call.method.resource->type, "read_mask");
 }
 
 // The bytes of a record as the mask leaves it.

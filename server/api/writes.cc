@@ -58,9 +58,9 @@ absl::Status NewId(const Resource& resource, absl::string_view id, absl::string_
   return absl::OkStatus();
 }
 
-absl::Status MaskOf(const google::protobuf::FieldMask& mask, bool given, const Message& record,
+absl::Status MaskOf(const google::protobuf::FieldMask& mask, const Message& record,
                     absl::string_view field, query::Mask* out) {
-  if (!given) {
+  if (mask.paths().empty()) {
     *out = query::Mask::OfSetFields(record);
     return absl::OkStatus();
   }
@@ -160,8 +160,8 @@ absl::Status FillFromBatch(const engine::Registry& registry,
       absl::Status status = Unpack(registry, in.update().record(), operation);
       if (!status.ok()) return status;
       operation->etag = GetString(*operation->record, "etag");
-      status = MaskOf(in.update().update_mask(), in.update().has_update_mask(), *operation->record,
-                      field + ".update.update_mask", &operation->mask);
+      status = MaskOf(in.update().update_mask(), *operation->record, field + ".update.update_mask",
+                      &operation->mask);
       if (!status.ok()) return status;
       return ParseRecordName(*operation->resource, GetString(*operation->record, "name"),
                              operation->field + ".name", &operation->id);
@@ -216,9 +216,8 @@ void HandleUpdate(const Call& call, Done done) {
     if (absl::Status s = TakeRecord(call, operation); !s.ok()) return s;
     operation->allow_missing = GetBool(call.request, "allow_missing");
     operation->etag = GetString(*operation->record, "etag");
-    absl::Status status =
-        MaskOf(GetMask(call.request, "update_mask"), Has(call.request, "update_mask"),
-               *operation->record, "update_mask", &operation->mask);
+    absl::Status status = MaskOf(GetMask(call.request, "update_mask"), *operation->record,
+                                 "update_mask", &operation->mask);
     if (!status.ok()) return status;
     return ParseRecordName(*operation->resource, GetString(*operation->record, "name"),
                            singular + ".name", &operation->id);
