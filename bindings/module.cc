@@ -1,0 +1,264 @@
+// The Python module detente._core: the connections of client/ for Python, bytes in and bytes out;
+// bindings/detente/ has the rest. What it keeps itself is guarded by the interpreter's lock (GIL),
+// which is released around all that may block.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/connection.h"
+#include "client/fork.h"
+#include "client/local.h"
+#include "client/remote.h"
+#include "error/error.h"
+#include "google/rpc/status.pb.h"
+
+namespace detente {
+namespace {
+
+namespace py = pybind11;
+
+// The exit waits no longer than this for calls that have been cancelled.
+constexpr std::chrono::seconds kExitPatience{10};
+
+class PyConnection;
+
+// Never destroyed: threads may outlive the interpreter.
+struct Module {
+  PyObject* call_error = nullptr;
+  std::unordered_set<PyConnection*> connections;
+  bool exiting = false;
+  // Threads that are between entering a call and having taken the GIL back; of `epoch` alone, for a
+  // fork leaves only one of them.
+  int in_flight = 0;
+  int64_t epoch = 0;
+};
+
+Module& TheModule() {
+  static auto* const module = new Module;
+  return *module;
+}
+
+py::str ToText(absl::string_view text) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
+// Raises CallError.
+[[noreturn]] void Raise(const absl::Status& status) {
+  const py::handle type(TheModule().call_error);
+  const py::str message = ToText(status.message());
+  const py::object error = type(message);
+  error.attr("code") = static_cast<int>(status.code());
+  error.attr("message") = message;
+  error.attr("details") = py::bytes(ToRpcStatus(status).SerializeAsString());
+  PyErr_SetObject(type.ptr(), error.ptr());
+  throw py::error_already_set();
+}
+
+absl::Status Exiting() { return absl::FailedPreconditionError("the interpreter is exiting"); }
+
+absl::Duration ToDuration(double seconds) {
+  if (std::isnan(seconds)) throw py::value_error("timeout: a number of seconds expected, got nan");
+  return absl::Seconds(seconds);
+}
+
+// Holds off the interpreter's exit, which would end a thread in the middle of taking the GIL back,
+// and with it the whole process. Stands outside the release of the GIL.
+class InFlight {
+ public:
+  InFlight() {
+    Module& module = TheModule();
+    if (module.exiting) Raise(Exiting());
+    if (module.epoch != ForkEpoch()) {
+      module.epoch = ForkEpoch();
+      module.in_flight = 0;
+    }
+    ++module.in_flight;
+  }
+  ~InFlight() {
+    Module& module = TheModule();
+    if (module.epoch == epoch_) --module.in_flight;
+  }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  const int64_t epoch_ = ForkEpoch();
+};
+
+class PyConnection {
+ public:
+  explicit PyConnection(std::unique_ptr<Connection> connection)
+      : connection_(std::move(connection)),
+        main_thread_(py::module_::import("threading")
+                         .attr("main_thread")()
+                         .attr("ident")
+                         .cast<unsigned long>()) {  // NOLINT(google-runtime-int)
+    TheModule().connections.insert(this);
+  }
+
+  ~PyConnection() {
+    TheModule().connections.erase(this);
+    if (TheModule().exiting) return;  // closed, and nothing waits
+    const InFlight in_flight;
+    const py::gil_scoped_release release;
+    connection_.reset();
+  }
+
+  py::bytes Call(const py::str& method, const py::bytes& request, std::optional<double> timeout) {
+    CallOptions options;
+    if (timeout.has_value()) options.timeout = ToDuration(*timeout);
+    // Python runs signal handlers in the main thread alone; Ctrl-C is one.
+    std::optional<py::error_already_set> raised;
+    if (PyThread_get_thread_ident() == main_thread_) {
+      options.cancelled = [&raised] {
+        const py::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() == 0) return false;
+        raised.emplace();
+        return true;
+      };
+    }
+    const absl::string_view path = Utf8(method);
+    const absl::string_view bytes(PyBytes_AS_STRING(request.ptr()),
+                                  PyBytes_GET_SIZE(request.ptr()));
+    const std::shared_ptr<Connection> connection = connection_;
+    absl::StatusOr<std::string> response;
+    {
+      const InFlight in_flight;
+      const py::gil_scoped_release release;
+      response = connection->Call(path, bytes, options);
+    }
+    if (raised.has_value()) throw py::error_already_set(*raised);
+    if (!response.ok()) Raise(response.status());
+    return py::bytes(*response);
+  }
+
+  void Close() {
+    closed_ = true;
+    if (TheModule().exiting) return;
+    const InFlight in_flight;
+    const py::gil_scoped_release release;
+    connection_->Close();
+  }
+
+  py::str Target() const { return ToText(connection_->Target()); }
+  bool closed() const { return closed_ || TheModule().exiting; }
+  const std::shared_ptr<Connection>& connection() const { return connection_; }
+
+ private:
+  static absl::string_view Utf8(const py::str& text) {
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+    if (data == nullptr) throw py::error_already_set();
+    return {data, static_cast<size_t>(size)};
+  }
+
+  std::shared_ptr<Connection> connection_;
+  const unsigned long main_thread_;  // NOLINT(google-runtime-int): as Python has it
+  bool closed_ = false;
+};
+
+// The interpreter's exit: the threads that are in calls leave them while it can still let them.
+void CloseAll() {
+  Module& module = TheModule();
+  module.exiting = true;
+  std::vector<std::shared_ptr<Connection>> connections;
+  for (const PyConnection* connection : module.connections) {
+    connections.push_back(connection->connection());
+  }
+  {
+    const py::gil_scoped_release release;
+    for (const auto& connection : connections) connection->Close();
+    connections.clear();
+  }
+  const auto until = std::chrono::steady_clock::now() + kExitPatience;
+  while (module.epoch == ForkEpoch() && module.in_flight > 0 &&
+         std::chrono::steady_clock::now() < until) {
+    const py::gil_scoped_release release;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+template <typename F>
+std::unique_ptr<PyConnection> NewConnection(const F& make) {
+  absl::StatusOr<std::unique_ptr<Connection>> connection;
+  {
+    const InFlight in_flight;
+    const py::gil_scoped_release release;
+    connection = make();
+  }
+  if (!connection.ok()) Raise(connection.status());
+  if (TheModule().exiting) {  // CloseAll did not see it
+    connection->reset();
+    Raise(Exiting());
+  }
+  return std::make_unique<PyConnection>(*std::move(connection));
+}
+
+std::unique_ptr<PyConnection> PyConnect(const std::string& target,
+                                        const std::optional<std::string>& token,
+                                        const std::optional<std::string>& ca_cert,
+                                        std::optional<bool> tls, double timeout) {
+  ConnectOptions options;
+  options.token = token.value_or("");
+  options.ca_cert = ca_cert.value_or("");
+  if (tls.has_value()) options.tls = *tls ? Tls::kOn : Tls::kOff;
+  options.timeout = ToDuration(timeout);
+  return NewConnection([&] { return Connect(target, options); });
+}
+
+std::unique_ptr<PyConnection> PyOpen(const std::string& path, bool create, bool read_only) {
+  api::OpenOptions options;
+  options.create = create;
+  options.read_only = read_only;
+  return NewConnection([&] { return Open(path, options); });
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "Connections to records: bytes in, bytes out.";
+  TheModule().call_error = PyErr_NewExceptionWithDoc(
+      "detente._core.CallError",
+      "A call failed: its gRPC code, its message, and the serialized google.rpc.Status.", nullptr,
+      nullptr);
+  if (TheModule().call_error == nullptr) throw py::error_already_set();
+  m.attr("CallError") = py::handle(TheModule().call_error);
+
+  py::class_<PyConnection>(m, "Connection", py::is_final(),
+                           "A server or an open store; any thread may call. After os.fork() it "
+                           "fails in the child.")
+      .def("call", &PyConnection::Call, py::arg("method"), py::arg("request"),
+           py::arg("timeout") = py::none(),
+           "Calls a method, by its path, with a serialized request, and returns the serialized "
+           "response. timeout in seconds; None is the connection's own.")
+      .def("close", &PyConnection::Close, "Ends the calls of other threads, and the connection.")
+      .def_property_readonly("target", &PyConnection::Target)
+      .def_property_readonly("closed", &PyConnection::closed)
+      .def("__repr__", [](const PyConnection& self) {
+        return py::str("<detente._core.Connection {!r}{}>")
+            .format(self.Target(), self.closed() ? ", closed" : "");
+      });
+  m.def("connect", &PyConnect, py::arg("target"), py::kw_only(), py::arg("token") = py::none(),
+        py::arg("ca_cert") = py::none(), py::arg("tls") = py::none(), py::arg("timeout") = 30.0,
+        "Connects to the server at host:port, at the first call. ca_cert is the path of a PEM "
+        "file; tls None means on, but for loopback addresses; timeout is that of calls, in "
+        "seconds.");
+  m.def("open", &PyOpen, py::arg("path"), py::kw_only(), py::arg("create") = false,
+        py::arg("read_only") = false, "Opens a store, a file or :memory:, in this process.");
+  py::module_::import("atexit").attr("register")(py::cpp_function(&CloseAll));
+}
+
+}  // namespace detente
