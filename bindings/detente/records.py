@@ -5,19 +5,20 @@ a whole number where an Estimate stands is its best value.
 """
 
 import difflib
-import importlib
-import pkgutil
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-import detente.v1
 import yaml
-from google.api import resource_pb2  # type: ignore[import-untyped]
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+
+from detente import _contract
+from detente._contract import is_output_only, is_repeated
+from detente.v1 import values_pb2
 
 try:
     from yaml import CSafeLoader as SafeLoader
@@ -27,23 +28,15 @@ except ImportError:  # PyYAML built without libyaml
 M = TypeVar("M", bound=Message)
 
 
-def _collections() -> dict[str, type[Message]]:
-    """Every message of the contract that is a resource and carries citations, by collection."""
-    found = {}
-    for module in pkgutil.iter_modules(detente.v1.__path__, "detente.v1."):
-        if not module.name.endswith("_pb2"):
-            continue
-        file = importlib.import_module(module.name).DESCRIPTOR
-        for descriptor in file.message_types_by_name.values():
-            resource = descriptor.GetOptions().Extensions[resource_pb2.resource]
-            if resource.pattern and "citations" in descriptor.fields_by_name:
-                collection = resource.pattern[0].partition("/")[0]
-                found[collection] = message_factory.GetMessageClass(descriptor)
-    return dict(sorted(found.items()))
-
-
-COLLECTIONS: Mapping[str, type[Message]] = _collections()
+COLLECTIONS: Mapping[str, type[Message]] = {
+    collection: resource.message for collection, resource in _contract.resources().items()
+}
 """From collection (`releases`) to the message class of its records."""
+
+
+def Date(edtf: str) -> values_pb2.UncertainDate:  # noqa: N802
+    """A date as a source gives it, in EDTF: `Date("2025-12-13?")`, `Date("2020-05/2020-12")`."""
+    return values_pb2.UncertainDate(edtf=edtf)
 
 
 def from_dict(message_type: type[M], mapping: Mapping[str, Any]) -> M:
@@ -67,21 +60,132 @@ def to_dict(message: Message) -> dict[str, Any]:
 
 def read_yaml(path: str | Path) -> Iterator[Message]:
     """The records of a YAML sequence; the collection in a record's `name` tells its type."""
-    text = Path(path).read_text(encoding="utf-8")
+    for _, record in read(path):
+        yield record
+
+
+def read(path: str | Path, text: str | None = None) -> Iterator[tuple[str, Message]]:
+    """The records of a file, each with where it stands (`persons.yaml:12`).
+
+    `.json` holds a record or a list of them, `.jsonl` one on each line; all else is YAML: a record
+    or a sequence of them. The collection in a record's `name` tells its type. `text` is taken in
+    place of the file's own.
+
+    Raises:
+        ValueError: Something is no record; the message has the place and the path of the field.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8") if text is None else text
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8: {error}") from error
+    ending = Path(path).suffix.lower()
+    plain = {".json": _plain_json, ".jsonl": _plain_lines, ".ndjson": _plain_lines}
+    for where, mapping in plain.get(ending, _plain_yaml)(str(path), text):
+        yield where, _record(mapping, where)
+
+
+def editable(message: Message) -> dict[str, Any]:
+    """What a person edits: no output-only fields, dates and estimates in their shorthands.
+
+    `from_dict` reads it back.
+    """
+    plain: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        if is_output_only(field):
+            continue
+        if not is_repeated(field):
+            plain[field.name] = _editable(field, value)
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            kind = field.message_type.fields_by_name["value"]
+            plain[field.name] = {key: _editable(kind, item) for key, item in value.items()}
+        else:
+            plain[field.name] = [_editable(field, item) for item in value]
+    if _contract.collection_of(message.DESCRIPTOR):
+        plain.pop("etag", None)
+    return plain
+
+
+def to_yaml(records: Message | Iterable[Message]) -> str:
+    """YAML of a record, or of a sequence of them, as `editable`; `read` takes it back."""
+    plain: Any
+    if isinstance(records, Message):
+        plain = editable(records)
+    else:
+        plain = [editable(record) for record in records]
+    return dump_yaml(plain)
+
+
+def dump_yaml(plain: Any) -> str:
+    """YAML that `read` takes back, of mappings, sequences, strings, numbers and booleans."""
+    text: str = yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
+    return text
+
+
+def load_yaml(text: str) -> Any:
+    """The mapping, sequence or scalar that YAML text holds; ValueError where it is none."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+    finally:
+        loader.dispose()
+
+
+def _plain_yaml(path: str, text: str) -> Iterator[tuple[str, Any]]:
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
         if root is None:
             return
-        if not isinstance(root, yaml.SequenceNode):
-            raise ValueError(f"{path}: expected a sequence of records")
-        for node in root.value:
+        if isinstance(root, yaml.ScalarNode):
+            raise ValueError(f"{path}: expected a record or a sequence of records")
+        for node in root.value if isinstance(root, yaml.SequenceNode) else [root]:
             where = f"{path}:{node.start_mark.line + 1}"
-            yield _record(loader.construct_object(node, deep=True), where)
+            yield where, loader.construct_object(node, deep=True)
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: {error}") from error
     finally:
         loader.dispose()
+
+
+def _plain_json(path: str, text: str) -> Iterator[tuple[str, Any]]:
+    try:
+        plain = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if isinstance(plain, list):
+        for index, mapping in enumerate(plain):
+            yield f"{path}[{index}]", mapping
+    else:
+        yield path, plain
+
+
+def _plain_lines(path: str, text: str) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                plain = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: {error}") from error
+            yield f"{path}:{number}", plain
+
+
+def _editable(field: Any, value: Any) -> Any:
+    if field.message_type is None:
+        if field.enum_type is not None:
+            known = field.enum_type.values_by_number.get(value)
+            return known.name if known else value
+        return value
+    if field.message_type.full_name.startswith("google.protobuf."):
+        return json_format.MessageToDict(value)
+    plain = editable(value)
+    if field.message_type.full_name == "detente.v1.UncertainDate":
+        if plain.get("edtf") and plain.get("state", "VALUE") == "VALUE":
+            return plain["edtf"]
+    elif field.message_type.full_name == "detente.v1.Estimate" and list(plain) == ["best"]:
+        return plain["best"]
+    return plain
 
 
 def _record(mapping: Any, where: str) -> Message:
@@ -125,7 +229,7 @@ def _expand(descriptor: Descriptor, value: Any, start: str, path: str) -> Any:
         message = field.message_type
         if item is None or message is None or message.GetOptions().map_entry:
             plain[field.name] = item
-        elif not _repeated(field):
+        elif not is_repeated(field):
             plain[field.name] = _expand(message, item, start, inside)
         elif isinstance(item, list | tuple):
             plain[field.name] = [
@@ -148,7 +252,7 @@ def _locate(descriptor: Descriptor, value: Any, start: str, path: str) -> None:
                 continue
             if field.message_type is None or field.message_type.GetOptions().map_entry:
                 _try({key: item}, message_type, start, inside)
-            elif _repeated(field):
+            elif is_repeated(field):
                 for index, element in enumerate(item):
                     _locate(field.message_type, element, start, _at(inside, index, element))
             else:
@@ -168,11 +272,6 @@ def _field(descriptor: Descriptor, key: Any) -> FieldDescriptor | None:
     return descriptor.fields_by_name.get(key) or descriptor.fields_by_camelcase_name.get(key)
 
 
-def _repeated(field: Any) -> bool:
-    repeated = getattr(field, "is_repeated", None)  # protobuf 6.31 and later
-    return field.label == field.LABEL_REPEATED if repeated is None else bool(repeated)
-
-
 def _join(path: str, key: Any) -> str:
     return f"{path}.{key}" if path else str(key)
 
@@ -185,6 +284,14 @@ def _at(path: str, index: int, element: Any) -> str:
 
 def _wrong(start: str, path: str, reason: str) -> ValueError:
     return ValueError(f"{start}: {path}: {reason}" if path else f"{start}: {reason}")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.1 or 1.2 would read as something else than a string."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Equal parts are written out."""
+        return True
 
 
 class _Loader(SafeLoader):
@@ -222,10 +329,11 @@ for _tag, _pattern, _first in (
         "-+0123456789.",
     ),
 ):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}",
-        re.compile(rf"^(?:{_pattern})$"),
-        ["" if first == "\0" else first for first in _first],
-    )
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}",
+            re.compile(rf"^(?:{_pattern})$"),
+            ["" if first == "\0" else first for first in _first],
+        )
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.mapping)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.integer)

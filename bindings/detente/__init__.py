@@ -1,0 +1,108 @@
+"""Détente: records of prisoner releases, the talks behind them, and who says so.
+
+    import detente
+
+    with detente.connect("localhost:7400") as db:      # or detente.open("belarus.db")
+        release = db.releases.get("by-2025-12-13")     # a detente.Release
+        print(release.headcount.best, release.unnamed_remainder.total.best)
+
+Records are protobuf messages: they take keywords, compare, copy, pickle and print as values.
+`detente.Release`, `detente.Person` and all other messages of the contract are here by name, and in
+`detente.v1` with their requests.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from detente.collection import Collection, Reader, RecordList
+from detente.database import Batch, BatchCollection, Database, View, connect, open
+from detente.errors import (
+    AlreadyExistsError,
+    CancelledError,
+    Code,
+    ConflictError,
+    DataLossError,
+    DeadlineExceededError,
+    Error,
+    FailedPreconditionError,
+    FieldViolation,
+    InternalError,
+    InvalidArgumentError,
+    NotFoundError,
+    OutOfRangeError,
+    PermissionDeniedError,
+    PreconditionViolation,
+    ResourceExhaustedError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnimplementedError,
+)
+
+if TYPE_CHECKING:
+    from detente import v1 as v1
+    from detente._messages import *  # noqa: F403
+    from detente.records import Date as Date
+    from detente.records import from_dict as from_dict
+    from detente.records import to_dict as to_dict
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlreadyExistsError",
+    "Batch",
+    "BatchCollection",
+    "CancelledError",
+    "Code",
+    "Collection",
+    "ConflictError",
+    "DataLossError",
+    "Database",
+    "DeadlineExceededError",
+    "Error",
+    "FailedPreconditionError",
+    "FieldViolation",
+    "InternalError",
+    "InvalidArgumentError",
+    "NotFoundError",
+    "OutOfRangeError",
+    "PermissionDeniedError",
+    "PreconditionViolation",
+    "Reader",
+    "RecordList",
+    "ResourceExhaustedError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnimplementedError",
+    "View",
+    "connect",
+    "open",
+]
+
+_FROM_RECORDS = ("Date", "from_dict", "to_dict")  # which import YAML
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FROM_RECORDS:
+        from detente import records
+
+        return getattr(records, name)
+    if not name.startswith("_"):
+        from detente import _contract
+
+        messages = _contract.exported()
+        if name in messages:
+            globals().update(messages)
+            return messages[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from detente import _contract
+
+    return sorted({*globals(), *_FROM_RECORDS, *_contract.exported(), "v1"})
+
+
+if "IPython" in sys.modules:
+    from detente import display
+
+    display.register()

@@ -1,0 +1,66 @@
+"""One connection, and what its methods share."""
+
+import datetime
+import importlib
+import uuid
+from typing import Any
+
+from google.protobuf.message import Message
+
+from detente import errors
+from detente._contract import Method
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from detente._core import Connection
+
+RECORD_SERVICE = "/detente.v1.RecordService"
+
+
+class Session:
+    """Calls methods over a connection; failures become the exceptions of `detente.errors`."""
+
+    __slots__ = ("connection", "failure")
+
+    def __init__(self, connection: "Connection", failure: type[Exception]) -> None:
+        self.connection = connection
+        self.failure: Any = failure
+
+    def call(self, method: Method, request: Message) -> Any:
+        """The method's response."""
+        try:
+            answer = self.connection.call(method.path, request.SerializeToString())
+        except self.failure as error:
+            raise errors.from_status(error.code, error.message, error.details) from None
+        return method.response.FromString(answer)
+
+
+def new_session(how: str, *args: Any, **options: Any) -> Session:
+    """Connects or opens by the function `how` of `detente._core`."""
+    core = importlib.import_module("detente._core")
+    try:
+        return Session(getattr(core, how)(*args, **options), core.CallError)
+    except core.CallError as error:
+        raise errors.from_status(error.code, error.message, error.details) from None
+
+
+def new_request_id() -> str:
+    """A UUID: the same write sent twice under it is applied once."""
+    return str(uuid.uuid4())
+
+
+def read_point(point: "int | datetime.datetime | str") -> Message:
+    """The ReadPoint for a revision, a time or the name of a snapshot."""
+    from detente.v1 import values_pb2
+
+    if isinstance(point, bool) or not isinstance(point, int | datetime.datetime | str):
+        raise errors.invalid("at", f"a revision, a datetime or a snapshot's name, not {point!r}")
+    if isinstance(point, int):
+        return values_pb2.ReadPoint(revision=point)
+    if isinstance(point, str):
+        return values_pb2.ReadPoint(snapshot=point)
+    if point.tzinfo is None:
+        raise errors.invalid("at", f"{point} has no time zone; give it one, as datetime.UTC")
+    result = values_pb2.ReadPoint()
+    result.read_time.FromDatetime(point)
+    return result
