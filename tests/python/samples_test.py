@@ -105,14 +105,17 @@ def days_held(record: Any) -> Any:
     start, end = (
         datetime.date.fromisoformat(date.edtf) for date in (record.start_date, record.end_date)
     )
-    return records.from_dict(type(record.days_held), {"best": (end - start).days})
+    days = (end - start).days
+    return records.from_dict(type(record.days_held), {"low": days, "best": days, "high": days})
+
+
+def has_behavior(field: Any, name: str) -> bool:
+    behaviors = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    return field_behavior_pb2.FieldBehavior.Value(name) in behaviors
 
 
 def is_output(field: Any) -> bool:
-    return (
-        field_behavior_pb2.OUTPUT_ONLY
-        in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
-    )
+    return has_behavior(field, "OUTPUT_ONLY")
 
 
 def resource_type(message: Message) -> str:
@@ -178,6 +181,13 @@ def shape(samples: Samples) -> Iterator[str]:
             if field.full_name == "detente.v1.UncertainDate.state" and around[-1].edtf:
                 yield f"{name}: a date and a state"
         for message in (record, *(v for _, _, v in walk(record) if isinstance(v, Message))):
+            if not re.fullmatch(
+                r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?", getattr(message, "id", "")
+            ):
+                yield f"{name}: {message.id} is no id"
+            for field in message.DESCRIPTOR.fields:
+                if has_behavior(field, "REQUIRED") and not getattr(message, field.name):
+                    yield f"{name}: {message.DESCRIPTOR.name} without {field.name}"
             for field, value in message.ListFields():
                 if hasattr(value, "add"):
                     ids = Counter(element.id for element in value if getattr(element, "id", ""))
@@ -325,6 +335,8 @@ def edit(name: str, change: Callable[[Any], Any]) -> Callable[[Samples], None]:
             "no date",
         ),
         (shape, edit(RELEASE, lambda r: setattr(r, "revision", 1)), "output only"),
+        (shape, edit(RELEASE, lambda r: setattr(r.participants[0], "id", "A b")), "is no id"),
+        (shape, edit(RELEASE, lambda r: r.participants[0].ClearField("person")), "without person"),
         (references, lambda s: s.records.pop("persons/ales-bialiatski"), "is not there"),
         (references, edit(RELEASE, lambda r: setattr(r, "negotiation", RELEASE)), "is no"),
         (
