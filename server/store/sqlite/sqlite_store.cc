@@ -26,7 +26,6 @@ namespace {
 constexpr int kApplicationId = 0x44e74e7e;  // marks the file as one of ours
 constexpr int kFormat = 1;                  // of the tables below
 constexpr int kBusyMilliseconds = 10'000;
-constexpr int kCheckpointPages = 16'384;  // the log is copied back when it is 64 MiB long
 
 constexpr absl::string_view kTables = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -622,7 +621,7 @@ class SqliteStore : public Store {
     absl::Status status = db.Execute(absl::StrCat(
         shared_->in_memory ? "PRAGMA journal_mode = MEMORY;" : "PRAGMA journal_mode = WAL;",
         "PRAGMA synchronous = ", sync ? "FULL" : "OFF",
-        "; PRAGMA wal_autocheckpoint = ", kCheckpointPages));
+        "; PRAGMA wal_autocheckpoint = ", shared_->options.checkpoint_pages));
     if (!status.ok()) return status;
     std::string sql = "BEGIN IMMEDIATE;";
     if (*tables == 0) {

@@ -14,9 +14,10 @@
 namespace detente::store {
 
 struct SqliteOptions {
-  bool create = false;     // make the file where there is none
-  bool read_only = false;  // no writer; beside another process that writes
-  std::string vfs;         // a SQLite VFS by name; empty = the system's
+  bool create = false;            // make the file where there is none
+  bool read_only = false;         // no writer; beside another process that writes
+  std::string vfs;                // a SQLite VFS by name; empty = the system's
+  int checkpoint_pages = 16'384;  // the log is copied back when it is this long: 64 MiB
   bool sync = true;  // false = a crash of the machine may lose acknowledged commits; for tests
 };
 
