@@ -48,15 +48,15 @@ def field_text(message: Message, field: Any) -> str:
     return _one(field, value)
 
 
-def columns(descriptor: Any) -> list[Any]:
-    """The fields that a table of records shows: names, then what is the resource's own."""
-    common = [descriptor.fields_by_name[name] for name in ("name", "display_name")]
+def columns(descriptor: Any, common: Sequence[str] = ("name", "display_name")) -> list[Any]:
+    """The fields that a table of records shows: common ones, then what is the resource's own."""
+    first = [descriptor.fields_by_name[name] for name in common]
     own = [
         field
         for field in descriptor.fields
         if field.number >= 20 and not (is_repeated(field) and field.message_type is not None)
     ]
-    return common + own
+    return first + own
 
 
 def rows(records: Iterable[Message]) -> tuple[list[str], list[list[str]]]:
@@ -65,20 +65,25 @@ def rows(records: Iterable[Message]) -> tuple[list[str], list[list[str]]]:
     if not records:
         return [], []
     fields = columns(records[0].DESCRIPTOR)
+    if len({getattr(record, "name") for record in records}) < len(records):  # noqa: B009
+        fields = columns(records[0].DESCRIPTOR, ("revision", "update_time", "display_name"))
     cells = [[field_text(record, field) for field in fields] for record in records]
     kept = [i for i in range(len(fields)) if i == 0 or any(row[i] for row in cells)]
     return [fields[i].name for i in kept], [[row[i] for i in kept] for row in cells]
 
 
 def table(headings: Sequence[str], cells: Sequence[Sequence[str]], width: int | None = None) -> str:
-    """A table of aligned columns, no wider than `width` (None = the terminal's)."""
-    width = width or shutil.get_terminal_size((120, 24)).columns
+    """A table of aligned columns, no wider than `width` (None = the terminal's, 0 = any)."""
+    width = shutil.get_terminal_size((120, 24)).columns if width is None else width
     lines = [[_line(cell) for cell in row] for row in (headings, *cells)]
     widths = [max(_cells(row[i]) for row in lines) for i in range(len(headings))]
     shown = []
     left = width
     for i, wanted in enumerate(widths):
         cap = wanted if i == 0 else min(wanted, 40)
+        if not width:
+            shown.append(cap)
+            continue
         if i and cap > left:
             if left < 12:
                 break

@@ -27,6 +27,9 @@ except ImportError:  # PyYAML built without libyaml
 
 M = TypeVar("M", bound=Message)
 
+_FIRST = ("name", "display_name")
+_OWN = 20  # the number of a resource's first own field
+
 
 COLLECTIONS: Mapping[str, type[Message]] = {
     collection: resource.message for collection, resource in _contract.resources().items()
@@ -84,23 +87,28 @@ def read(path: str | Path, text: str | None = None) -> Iterator[tuple[str, Messa
         yield where, _record(mapping, where)
 
 
-def editable(message: Message) -> dict[str, Any]:
+def editable(message: Message, *, outputs: bool = False) -> dict[str, Any]:
     """What a person edits: no output-only fields, dates and estimates in their shorthands.
 
-    `from_dict` reads it back.
+    `from_dict` reads it back. With `outputs`, what the server made is there too, for reading.
     """
     plain: dict[str, Any] = {}
-    for field, value in message.ListFields():
-        if is_output_only(field):
+    is_record = bool(_contract.collection_of(message.DESCRIPTOR))
+    fields = list(message.ListFields())
+    if is_record:  # the resource's own fields before those of every record
+        fields.sort(key=lambda item: item[0].name not in _FIRST and item[0].number < _OWN)
+        fields.sort(key=lambda item: item[0].name == "citations")
+    for field, value in fields:
+        if is_output_only(field) and not outputs:
             continue
         if not is_repeated(field):
-            plain[field.name] = _editable(field, value)
+            plain[field.name] = _editable(field, value, outputs)
         elif field.message_type is not None and field.message_type.GetOptions().map_entry:
             kind = field.message_type.fields_by_name["value"]
-            plain[field.name] = {key: _editable(kind, item) for key, item in value.items()}
+            plain[field.name] = {key: _editable(kind, item, outputs) for key, item in value.items()}
         else:
-            plain[field.name] = [_editable(field, item) for item in value]
-    if _contract.collection_of(message.DESCRIPTOR):
+            plain[field.name] = [_editable(field, item, outputs) for item in value]
+    if is_record and not outputs:
         plain.pop("etag", None)
     return plain
 
@@ -171,7 +179,7 @@ def _plain_lines(path: str, text: str) -> Iterator[tuple[str, Any]]:
             yield f"{path}:{number}", plain
 
 
-def _editable(field: Any, value: Any) -> Any:
+def _editable(field: Any, value: Any, outputs: bool) -> Any:
     if field.message_type is None:
         if field.enum_type is not None:
             known = field.enum_type.values_by_number.get(value)
@@ -179,11 +187,11 @@ def _editable(field: Any, value: Any) -> Any:
         return value
     if field.message_type.full_name.startswith("google.protobuf."):
         return json_format.MessageToDict(value)
-    plain = editable(value)
     if field.message_type.full_name == "detente.v1.UncertainDate":
-        if plain.get("edtf") and plain.get("state", "VALUE") == "VALUE":
-            return plain["edtf"]
-    elif field.message_type.full_name == "detente.v1.Estimate" and list(plain) == ["best"]:
+        plain = editable(value)
+        return plain["edtf"] if plain.get("state", "VALUE") == "VALUE" and value.edtf else plain
+    plain = editable(value, outputs=outputs)
+    if field.message_type.full_name == "detente.v1.Estimate" and list(plain) == ["best"]:
         return plain["best"]
     return plain
 

@@ -1,0 +1,65 @@
+"""What stands beside the package: the server's binary and the samples."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from detente import errors
+
+_HERE = Path(__file__).parent  # build/<preset>/python/detente, or where it is installed
+_CHECKOUT = Path(__file__).resolve().parent.parent.parent
+_READY = "detente-server listening on "
+
+
+def server_binary() -> Path | None:
+    """`detente-server`: beside the package, in the build that the package lies in, or on PATH."""
+    builds = sorted((_CHECKOUT / "build").glob("*/bin"), key=lambda path: path.parent.name)
+    for folder in (_HERE / "bin", _HERE.parent.parent / "bin", *reversed(builds)):
+        if os.access(folder / "detente-server", os.X_OK):
+            return folder / "detente-server"
+    found = shutil.which("detente-server")
+    return Path(found) if found else None
+
+
+def sample(name: str) -> Path:
+    """A folder of sample records: in the package, or in the checkout."""
+    for folder in (_HERE / "samples", _CHECKOUT / "samples"):
+        if (folder / name).is_dir():
+            return folder / name
+    raise errors.NotFoundError(f"the samples {name} are not beside the package")
+
+
+@contextlib.contextmanager
+def running_server(store: str = "sqlite::memory:") -> Iterator[str]:
+    """Runs a server on a free loopback port while the block lasts, and gives its address.
+
+    Raises:
+        NotFoundError: There is no binary.
+        UnavailableError: It does not start; the message is its own.
+    """
+    binary = server_binary()
+    if binary is None:
+        raise errors.NotFoundError(
+            "detente-server is neither beside the package nor in build/*/bin nor on PATH"
+        )
+    process = subprocess.Popen(
+        [binary, "--listen=localhost:0", f"--store={store}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            line = process.stdout.readline().strip()
+            if not line.startswith(_READY):
+                process.kill()
+                raise errors.UnavailableError(process.stderr.read().strip() or f"{binary}: {line}")
+            yield line.removeprefix(_READY)
+        finally:
+            process.terminate()

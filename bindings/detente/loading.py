@@ -1,0 +1,257 @@
+"""Records from files into a store, and back into lines."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.api import resource_pb2  # type: ignore[import-untyped]
+from google.protobuf.message import Message
+
+from detente import errors, records
+from detente._contract import is_output_only, is_repeated
+from detente.database import Database
+
+ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
+
+_MAX_OPERATIONS = 1000
+_MAX_BYTES = 3 << 20  # of records; a request takes 4 MiB
+_OPERATION_BYTES = 200  # around one record
+
+
+@dataclass
+class Report:
+    """What a load did: numbers of records, and the newest revision after it."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    revision: int = 0
+
+    @property
+    def total(self) -> int:
+        """All records that were read."""
+        return self.created + self.updated + self.unchanged
+
+
+@dataclass(frozen=True)
+class Located:
+    """A record, and where it stands: `persons.yaml:12`."""
+
+    where: str
+    record: Any
+
+
+def read(paths: Iterable[str | Path]) -> list[Located]:
+    """The records of files, and of the files in folders, by their endings (`ENDINGS`).
+
+    Raises:
+        InvalidArgumentError: Something is no record, or a name comes twice.
+    """
+    found: dict[str, Located] = {}
+    for path in _files(paths):
+        try:
+            record: Any
+            for where, record in records.read(path):
+                if record.name in found:
+                    raise ValueError(f"{where}: {record.name}: also in {found[record.name].where}")
+                found[record.name] = Located(where, record)
+        except ValueError as error:
+            raise errors.InvalidArgumentError(str(error)) from None
+        except OSError as error:
+            raise errors.NotFoundError(f"{path}: {error.strerror}") from None
+    return list(found.values())
+
+
+def load(
+    db: Database,
+    paths: Iterable[str | Path],
+    *,
+    reason: str = "",
+    validate_only: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Creates or replaces records by name, in commits of at most 1,000 records.
+
+    What stands in a file replaces the record whole; etags and what the server makes are ignored.
+    Loading the same files twice changes nothing. Records may refer to one another in any order.
+
+    Args:
+        db: Where to.
+        paths: Files or folders.
+        reason: Why, kept on the commits.
+        validate_only: Check everything, write nothing; what several commits need of one another
+            is then reported as missing.
+        progress: Called with the numbers of records that are done, and of all.
+
+    Raises:
+        Error: Of the class that the server's answer has; the message names the file, the record
+            and the field. Commits before the one that failed stay.
+    """
+    located = read(paths)
+    report = Report(revision=db.revision)
+    parts = list(_parts(located))
+    for part in parts:
+        batch = db.batch(reason=reason, validate_only=validate_only)
+        try:
+            with batch:
+                for item in part:
+                    record = type(item.record)()
+                    record.CopyFrom(item.record)
+                    record.etag = ""
+                    batch.collection(record.name.partition("/")[0]).update(
+                        record, update_mask="*", allow_missing=True
+                    )
+        except errors.Error as error:
+            raise _placed(error, part) from None
+        _count(db, batch, report, validate_only)
+        if progress is not None:
+            progress(report.total, len(located))
+    return report
+
+
+def export(db: Any, collections: Iterable[str], *, show_deleted: bool = False) -> Iterator[str]:
+    """Records as lines of ProtoJSON with proto field names; `load` takes them back.
+
+    All are read at one revision.
+    """
+    view = db.at(db.revision) if isinstance(db, Database) else db
+    for collection in collections:
+        for record in view.collection(collection).list(page_size=1000, show_deleted=show_deleted):
+            yield json.dumps(records.to_dict(record), ensure_ascii=False, separators=(",", ":"))
+
+
+def _count(db: Database, batch: Any, report: Report, validate_only: bool) -> None:
+    before, report.revision = report.revision, batch.revision
+    changed: dict[str, list[str]] = {}
+    for result in batch.results:
+        if validate_only or result.revision <= before:
+            report.unchanged += 1
+        else:
+            changed.setdefault(result.name.partition("/")[0], []).append(result.name)
+    view = db.at(batch.revision)
+    for collection, names in changed.items():
+        for record in view.collection(collection).get_many(
+            names, read_mask=["create_time", "update_time"]
+        ):
+            if record.create_time == record.update_time:
+                report.created += 1
+            else:
+                report.updated += 1
+
+
+def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
+    for given in paths:
+        path = Path(given)
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS)
+        if not inside:
+            raise errors.NotFoundError(f"{path}: holds no file of records ({', '.join(ENDINGS)})")
+        yield from inside
+
+
+def _parts(located: list[Located]) -> Iterator[list[Located]]:
+    """Commits: as few as the limits allow, each referring to itself and those before it alone."""
+    part: list[Located] = []
+    size = 0
+    for group in [located] if _fits(located) else _connected(located):
+        group_size = sum(_size(item) for item in group)
+        if part and (len(part) + len(group) > _MAX_OPERATIONS or size + group_size > _MAX_BYTES):
+            yield part
+            part, size = [], 0
+        part.extend(group)
+        size += group_size
+    if part:
+        yield part
+
+
+def _fits(located: list[Located]) -> bool:
+    return len(located) <= _MAX_OPERATIONS and sum(map(_size, located)) <= _MAX_BYTES
+
+
+def _size(item: Located) -> int:
+    size: int = item.record.ByteSize()
+    return size + _OPERATION_BYTES
+
+
+def _connected(located: list[Located]) -> Iterator[list[Located]]:
+    """Groups of records that refer to one another in circles, those referred to first (Tarjan)."""
+    by_name = {item.record.name: item for item in located}
+    found: dict[str, int] = {}
+    low: dict[str, int] = {}
+    waiting: list[str] = []
+    for start in by_name:
+        if start in found:
+            continue
+        work = [(start, iter(sorted(_references(by_name[start].record))))]
+        found[start] = low[start] = len(found)
+        waiting.append(start)
+        while work:
+            name, targets = work[-1]
+            for target in targets:
+                if target not in by_name:
+                    continue
+                if target not in found:
+                    found[target] = low[target] = len(found)
+                    waiting.append(target)
+                    work.append((target, iter(sorted(_references(by_name[target].record)))))
+                    break
+                low[name] = min(low[name], low.get(target, low[name]))
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == found[name]:
+                    cut = waiting.index(name)
+                    group, waiting[cut:] = waiting[cut:], []
+                    for member in group:
+                        low.pop(member)  # done: no longer part of any circle
+                    yield [by_name[member] for member in group]
+
+
+def _references(message: Message) -> set[str]:
+    """The names of records that a message refers to, at any depth."""
+    names: set[str] = set()
+    for field, value in message.ListFields():
+        if is_output_only(field):
+            continue
+        values = value if is_repeated(field) else [value]
+        if field.message_type is not None:
+            if not field.message_type.GetOptions().map_entry:
+                for item in values:
+                    names |= _references(item)
+        elif field.GetOptions().Extensions[resource_pb2.resource_reference].type:
+            names.update(values)
+    return names
+
+
+def _placed(error: errors.Error, part: list[Located]) -> errors.Error:
+    """The same error in terms of files, records and fields."""
+    by_name = {item.record.name: item for item in part}
+    lines = []
+    for path, description in (
+        *error.field_violations,
+        *((v.subject, v.description) for v in error.precondition_violations),
+    ):
+        head, _, rest = path.partition("]")
+        number = head.removeprefix("operations[")
+        if head != number and number.isdigit() and int(number) < len(part):
+            item = part[int(number)]
+            field = rest.removeprefix(".update.record").removeprefix(".")
+            lines.append(
+                ": ".join(filter(None, (item.where, item.record.name, field, description)))
+            )
+        else:
+            lines.append(f"{path}: {description}")
+    if not lines:
+        named = by_name.get(error.metadata.get("name", ""))
+        lines = [f"{named.where}: {error.message}" if named else error.message]
+    return type(error)(
+        "\n".join(lines),
+        reason=error.reason,
+        metadata=error.metadata,
+        retry_delay=error.retry_delay,
+    )
