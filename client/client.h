@@ -70,8 +70,8 @@ struct CreateOptions {
 };
 
 struct UpdateOptions {
-  std::vector<std::string>
-      update_mask;             // paths to write; "*" = all; empty = all mutable fields that are set
+  // Paths to write; "*" = all; empty = all mutable fields that are set.
+  std::vector<std::string> update_mask = {};
   bool allow_missing = false;  // create it if there is none
   std::string reason = {};
   bool validate_only = false;
