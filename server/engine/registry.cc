@@ -102,8 +102,8 @@ const TypePlan* Registry::Plan(const Descriptor* type) {
     out.field = field;
     out.required = Has(field, google::api::REQUIRED);
     out.output_only = Has(field, google::api::OUTPUT_ONLY);
-    if (field->type() == FieldDescriptor::TYPE_STRING) {
-      out.format = FormatOf(field->name());
+    if (field->type() == FieldDescriptor::TYPE_STRING) out.format = FormatOf(field->name());
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
       out.max_bytes = field->options().HasExtension(v1::max_bytes)
                           ? field->options().GetExtension(v1::max_bytes)
                           : kDefaultMaxBytes;

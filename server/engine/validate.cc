@@ -308,6 +308,7 @@ class Validator {
               absl::StrCat("at most ", field.max_bytes, " bytes, got ", text.size()));
       return;
     }
+    if (field.field->type() == FieldDescriptor::TYPE_BYTES) return;
     if (text.find('\0') != std::string::npos) {
       Violate(place, v1::INVALID_FIELD, "must not hold a NUL character");
       return;
@@ -369,6 +370,33 @@ class Validator {
   std::vector<v1::ErrorReason> reasons_;
 };
 
+void FindUnknownFields(const Message& message, const Place& place,
+                       std::vector<Violation>* violations) {
+  if (violations->size() >= kMaxViolations) return;
+  const Reflection* reflection = message.GetReflection();
+  if (const auto& unknown = reflection->GetUnknownFields(message); !unknown.empty()) {
+    violations->push_back(
+        {place.Text(), absl::StrCat("this server knows no field ", unknown.field(0).number(),
+                                    " of ", message.GetDescriptor()->name())});
+  }
+  std::vector<const FieldDescriptor*> set;
+  reflection->ListFields(message, &set);
+  for (const FieldDescriptor* field : set) {
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      FindUnknownFields(reflection->GetMessage(message, field), {&place, field->name()},
+                        violations);
+      continue;
+    }
+    const FieldDescriptor* id = field->message_type()->FindFieldByName("id");
+    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+      const Message& element = reflection->GetRepeatedMessage(message, field, i);
+      std::string key = id == nullptr ? "" : element.GetReflection()->GetString(element, id);
+      FindUnknownFields(element, {&place, field->name(), &key, i}, violations);
+    }
+  }
+}
+
 // What a field that is not stated means: the first state of review, and no restriction.
 void SetDefaults(const Resource& resource, Message* record) {
   for (int number : {kReviewState, kVisibility}) {
@@ -397,33 +425,16 @@ absl::Status ValidateRecord(const Resource& resource, Validate mode, absl::strin
 }
 
 absl::Status RejectUnknownFields(const Message& message, absl::string_view prefix) {
-  const Reflection* reflection = message.GetReflection();
-  if (const auto& unknown = reflection->GetUnknownFields(message); !unknown.empty()) {
-    return InvalidFields({{std::string(prefix),
-                           absl::StrCat("this server knows no field ", unknown.field(0).number(),
-                                        " of ", message.GetDescriptor()->name())}},
-                         v1::UNKNOWN_FIELD);
-  }
-  std::vector<const FieldDescriptor*> set;
-  reflection->ListFields(message, &set);
-  for (const FieldDescriptor* field : set) {
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    int size = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    for (int i = 0; i < size; ++i) {
-      const Message& child = field->is_repeated()
-                                 ? reflection->GetRepeatedMessage(message, field, i)
-                                 : reflection->GetMessage(message, field);
-      std::string path = absl::StrCat(prefix, prefix.empty() ? "" : ".", field->name(),
-                                      field->is_repeated() ? absl::StrCat("[", i, "]") : "");
-      if (absl::Status s = RejectUnknownFields(child, path); !s.ok()) return s;
-    }
-  }
-  return absl::OkStatus();
+  std::vector<Violation> violations;
+  FindUnknownFields(message, {nullptr, prefix}, &violations);
+  return violations.empty() ? absl::OkStatus() : InvalidFields(violations, v1::UNKNOWN_FIELD);
 }
 
 void KeepUnknownFields(const Message& stored, Message* replacement) {
   const Reflection* reflection = stored.GetReflection();
-  if (const auto& unknown = reflection->GetUnknownFields(stored); !unknown.empty()) {
+  // What a mask left as it was has them still.
+  if (const auto& unknown = reflection->GetUnknownFields(stored);
+      !unknown.empty() && reflection->GetUnknownFields(*replacement).empty()) {
     reflection->MutableUnknownFields(replacement)->MergeFrom(unknown);
   }
   std::vector<const FieldDescriptor*> set;
