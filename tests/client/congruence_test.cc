@@ -242,10 +242,8 @@ TEST(FailuresTest, AreTheSameToTheLastDetail) {
     EXPECT_NE(ReasonOf(here), v1::ERROR_REASON_UNSPECIFIED) << here;
     MessageDifferencer differencer;  // payloads have no order
     differencer.set_repeated_field_comparison(MessageDifferencer::AS_SET);
-    EXPECT_TRUE(differencer.Compare(ToRpcStatus(here), ToRpcStatus(there))) << here
-                                                                            << "
-                                                                               "
-                                                                            << there;
+    EXPECT_TRUE(differencer.Compare(ToRpcStatus(here), ToRpcStatus(there)))
+        << here << " and " << there;
   }
   for (auto* connection : {&*local, &*remote}) {
     EXPECT_EQ((*connection)->Call("/no.Such/Method", "", {}).status().code(),
