@@ -26,7 +26,7 @@ class Instance {
   static absl::StatusOr<std::unique_ptr<Instance>> Open(absl::string_view path,
                                                         absl::Span<const char* const> proto_files,
                                                         const OpenOptions& options);
-  // Finishes the writes that wait, then closes the store.
+  // Writes that still wait are answered with UNAVAILABLE (SHUTTING_DOWN), then the store is closed.
   ~Instance();
 
   const HandlerTable& handlers() const { return *handlers_; }

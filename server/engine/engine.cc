@@ -222,18 +222,14 @@ void Engine::Write(CommitRequest request, Done done) {
                       "the store was opened for reading only"));
   }
   if (absl::Status status = Prepare(request); !status.ok()) return done(status);
-  absl::Status refused;
-  {
-    std::lock_guard lock(queue_mutex_);
-    if (closing_) {
-      refused = ShuttingDown();
-    } else if (queue_.size() >= kMaxWaitingCommits) {
-      refused = QueueFull("writer", absl::Milliseconds(100));
-    } else {
-      queue_.push_back({std::move(request), std::move(done)});
-    }
+  std::unique_lock lock(queue_mutex_);
+  if (closing_ || queue_.size() >= kMaxWaitingCommits) {
+    const bool closing = closing_;
+    lock.unlock();
+    return done(closing ? ShuttingDown() : QueueFull("writer", absl::Milliseconds(100)));
   }
-  if (!refused.ok()) return done(refused);
+  queue_.push_back({std::move(request), std::move(done)});
+  lock.unlock();
   queue_changed_.notify_one();
 }
 

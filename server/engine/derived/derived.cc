@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -140,7 +141,7 @@ void DeriveDetention(google::protobuf::Message* message) {
     days.set_high(high);
   }
   if (days.has_low() && days.has_high() && days.low() == days.high()) days.set_best(days.low());
-  if (days.has_low() || days.has_high()) *detention->mutable_days_held() = days;
+  if (days.has_low() || days.has_high()) *detention->mutable_days_held() = std::move(days);
 }
 
 }  // namespace
