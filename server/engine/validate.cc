@@ -435,6 +435,8 @@ void KeepUnknownFields(const Message& stored, Message* replacement) {
   // What a mask left as it was has them still.
   if (const auto& unknown = reflection->GetUnknownFields(stored);
       !unknown.empty() && reflection->GetUnknownFields(*replacement).empty()) {
+    // Cleared first: a copy of the stored record has them already.
+    reflection->MutableUnknownFields(replacement)->Clear();
     reflection->MutableUnknownFields(replacement)->MergeFrom(unknown);
   }
   std::vector<const FieldDescriptor*> set;
