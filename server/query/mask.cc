@@ -118,11 +118,11 @@ absl::Status UpdatePath(const Path& path, size_t at, const Message& source, Mess
   const Step& step = path[at];
   const Reflection* reflection = source.GetReflection();
   bool last = at + 1 == path.size();
+  if (last && step.select != Step::Select::kElement) {  // every element is the whole list
+    CopyField(source, step.field, target);
+    return absl::OkStatus();
+  }
   if (step.select == Step::Select::kWhole) {
-    if (last) {
-      CopyField(source, step.field, target);
-      return absl::OkStatus();
-    }
     if (!reflection->HasField(source, step.field) && !reflection->HasField(*target, step.field)) {
       return absl::OkStatus();  // absent on both sides: nothing below to clear
     }
