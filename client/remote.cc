@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/fork.h"
 #include "client/live_calls.h"
@@ -164,6 +166,7 @@ class RemoteConnection final : public Connection {
 
     const LiveCalls::Scope scope(state.calls, [&context] { context.TryCancel(); });
     if (!scope.entered()) return ClosedBefore();
+    grpc::GenericStub stub(state.Channel());
 
     grpc::ByteBuffer response;
     grpc::Status result;
@@ -171,7 +174,7 @@ class RemoteConnection final : public Connection {
     {
       grpc::CompletionQueue queue;
       const auto reader =
-          state.stub.PrepareUnaryCall(&context, std::string(method), ToBuffer(request), &queue);
+          stub.PrepareUnaryCall(&context, std::string(method), ToBuffer(request), &queue);
       reader->StartCall();
       reader->Finish(&response, &result, this);
       cancelled = Await(queue, context, options);
@@ -190,7 +193,9 @@ class RemoteConnection final : public Connection {
   }
 
   void Close() override {
-    if (CheckEpoch(epoch_).ok()) state_->calls.Close();
+    if (!CheckEpoch(epoch_).ok()) return;
+    state_->calls.Close();
+    state_->Disconnect();
   }
 
   std::string Target() const override { return state_->target; }
@@ -202,12 +207,24 @@ class RemoteConnection final : public Connection {
         : target(target),
           authorization(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
           timeout(options.timeout),
-          stub(std::move(channel)) {}
+          channel(std::move(channel)) {}
+
+    std::shared_ptr<grpc::Channel> Channel() {
+      const absl::MutexLock lock(&mutex);
+      return channel;
+    }
+
+    // A channel that lives on keeps its sockets, and a server that drains waits for them.
+    void Disconnect() {
+      const absl::MutexLock lock(&mutex);
+      channel = nullptr;
+    }
 
     const std::string target;
     const std::string authorization;
     const absl::Duration timeout;
-    grpc::GenericStub stub;
+    absl::Mutex mutex;
+    std::shared_ptr<grpc::Channel> channel ABSL_GUARDED_BY(mutex);  // null once closed
     LiveCalls calls;
   };
 
