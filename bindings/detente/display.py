@@ -14,6 +14,7 @@ from detente import errors
 from detente._contract import collection_of, is_repeated
 
 _ROWS = 20
+_CELL = 40  # columns of a terminal
 _DASH = "\N{EN DASH}"
 _HIDDEN = frozenset({"uid", "etag", "review_state", "visibility", "restricted_fields", "labels"})
 
@@ -80,7 +81,8 @@ def table(headings: Sequence[str], cells: Sequence[Sequence[str]], width: int | 
     shown = []
     left = width
     for i, wanted in enumerate(widths):
-        cap = wanted if i == 0 else min(wanted, 40)
+        last = width and i == len(widths) - 1
+        cap = wanted if i == 0 or last else min(wanted, _CELL)
         if not width:
             shown.append(cap)
             continue
