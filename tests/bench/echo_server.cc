@@ -1,6 +1,7 @@
 // The baseline of the benchmarks: the least that a C++ gRPC server can do. Answers every call of
-// /bench.Echo/Get with --size fixed bytes, on gRPC's own threads; what our server costs beyond it
-// is ours. Serves health and reflection as well. Stops at SIGINT or SIGTERM.
+// /bench.Echo/Get with the same bytes, those of --answer or --size made up, on gRPC's own threads;
+// what our server costs beyond it is ours. Serves health and reflection as well. Stops at SIGINT or
+// SIGTERM.
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -10,7 +11,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -19,13 +22,14 @@
 #include "absl/flags/usage.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:7401", "address and port, or unix:/path");
-ABSL_FLAG(int32_t, size, 600, "bytes of every answer");
+ABSL_FLAG(std::string, answer, "", "a file with the bytes of every answer");
+ABSL_FLAG(int32_t, size, 600, "how many bytes every answer has, where no file is given");
 
 namespace {
 
 class EchoService : public grpc::Service {
  public:
-  explicit EchoService(size_t size) : answer_(MakeAnswer(size)) {
+  explicit EchoService(const std::string& answer) : answer_(MakeAnswer(answer)) {
     AddMethod(new grpc::internal::RpcServiceMethod("/bench.Echo/Get",
                                                    grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
     MarkMethodRawCallback(
@@ -45,13 +49,20 @@ class EchoService : public grpc::Service {
   }
 
  private:
-  static grpc::ByteBuffer MakeAnswer(size_t size) {
-    const grpc::Slice slice(std::string(size, 'x'));
+  static grpc::ByteBuffer MakeAnswer(const std::string& answer) {
+    const grpc::Slice slice(answer);
     return grpc::ByteBuffer(&slice, 1);
   }
 
   const grpc::ByteBuffer answer_;
 };
+
+std::string AnswerOfFlags() {
+  const std::string path = absl::GetFlag(FLAGS_answer);
+  if (path.empty()) return std::string(absl::GetFlag(FLAGS_size), 'x');
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 }  // namespace
 
@@ -68,7 +79,7 @@ int main(int argc, char** argv) {
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  EchoService service(absl::GetFlag(FLAGS_size));
+  EchoService service(AnswerOfFlags());
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(absl::GetFlag(FLAGS_listen), grpc::InsecureServerCredentials(), &port);
@@ -78,7 +89,7 @@ int main(int argc, char** argv) {
     std::cerr << "cannot listen on " << absl::GetFlag(FLAGS_listen) << "\n";
     return 1;
   }
-  std::cout << "listening on " << absl::GetFlag(FLAGS_listen) << " port " << port << std::endl;
+  std::cout << "listening on port " << port << std::endl;
 
   int signal = 0;
   sigwait(&stop, &signal);

@@ -1,0 +1,490 @@
+// BatchWrite beside raw inserts. Every round writes the same new records into three stores:
+//   handler  through the handler table, in this process
+//   wire     through a server on loopback
+//   raw      the rows that the handler has written, with SQLite's own functions, into the same
+//            tables, as durably
+// and at the end the stores must hold the same. Prints one JSON object with a number for each
+// round.
+#include <sqlite3.h>
+#include <time.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "api/handler_table.h"
+#include "api/instance.h"
+#include "client/remote.h"
+#include "detente/v1/organization.pb.h"
+#include "detente/v1/person.pb.h"
+#include "detente/v1/record_service.pb.h"
+#include "detente/v1/source.pb.h"
+#include "proto_files.h"
+#include "rpc/server.h"
+
+ABSL_FLAG(std::string, folder, "", "an empty folder for the stores");
+ABSL_FLAG(int32_t, rounds, 7, "measured rounds");
+ABSL_FLAG(int32_t, records, 1'000, "of a batch");
+ABSL_FLAG(std::string, only, "", "do nothing else but `handler`, for a profile");
+
+namespace detente {
+namespace {
+
+using v1::BatchWriteRequest;
+
+constexpr char kBatchWrite[] = "/detente.v1.RecordService/BatchWrite";
+constexpr int kSources = 20;
+constexpr int kOrganizations = 10;
+
+[[noreturn]] void Die(absl::string_view what) {
+  std::cerr << "bench-batch-write: " << what << "\n";
+  std::exit(1);
+}
+
+void Check(bool right, absl::string_view what) {
+  if (!right) Die(what);
+}
+
+// --- records, all of them made up ----------------------------------------------------------------
+
+template <typename Record>
+void AddCreate(const std::string& id, const Record& record, BatchWriteRequest* request) {
+  auto* create = request->add_operations()->mutable_create();
+  create->set_record_id(id);
+  create->mutable_record()->PackFrom(record);
+}
+
+// What the persons below refer to.
+BatchWriteRequest Referred() {
+  BatchWriteRequest request;
+  for (int i = 0; i < kSources; ++i) {
+    v1::Source source;
+    source.set_display_name(absl::StrCat("Invented Newspaper ", i, ": an invented headline"));
+    source.set_title("An invented headline");
+    AddCreate(absl::StrCat("source-", i), source, &request);
+  }
+  for (int i = 0; i < kOrganizations; ++i) {
+    v1::Organization organization;
+    organization.set_display_name(absl::StrCat("Invented Society ", i));
+    AddCreate(absl::StrCat("society-", i), organization, &request);
+  }
+  return request;
+}
+
+v1::Person MakeUpPerson(int number) {
+  const std::string family = absl::StrCat("Exampleson-", number);
+  v1::Person person;
+  person.set_display_name(absl::StrCat("Example ", family));
+  auto name = [&](const char* id, const std::string& full, const char* script, const char* language,
+                  v1::Name::Kind kind) {
+    v1::Name* out = person.add_names();
+    out->set_id(id);
+    out->set_full(full);
+    out->set_script_code(script);
+    out->set_language_code(language);
+    out->set_kind(kind);
+    return out;
+  };
+  v1::Name* preferred =
+      name("en", absl::StrCat("Example ", family), "Latn", "en", v1::Name::TRANSLITERATION);
+  preferred->set_given("Example");
+  preferred->set_family(family);
+  preferred->set_preferred(true);
+  name("be", absl::StrCat("Прыклад Прыкладаў ", number), "Cyrl", "be", v1::Name::LEGAL);
+  name("pl", absl::StrCat("Przykład ", family), "Latn", "pl", v1::Name::SPELLING);
+  person.mutable_birth_date()->set_edtf(absl::StrCat(1950 + number % 50, "-0", 1 + number % 9));
+  person.set_gender(number % 2 == 0 ? v1::Person::FEMALE : v1::Person::MALE);
+  person.add_nationalities("BY");
+  person.add_occupations("invented occupation");
+  auto* affiliation = person.add_affiliations();
+  affiliation->set_id("society");
+  affiliation->set_organization(absl::StrCat("organizations/society-", number % kOrganizations));
+  affiliation->set_role("member");
+  affiliation->mutable_start_date()->set_edtf("2019~");
+  auto cite = [&](int source, std::initializer_list<const char*> fields, const std::string& text) {
+    v1::Citation* citation = person.add_citations();
+    citation->set_source(absl::StrCat("sources/source-", source % kSources));
+    for (const char* field : fields) citation->add_fields(field);
+    citation->set_paraphrase(text);
+    citation->set_stance(v1::Citation::SUPPORTS);
+  };
+  cite(number, {"names[\"en\"].full", "birth_date"},
+       absl::StrCat("says under number ", number,
+                    " of its list how the name is spelt, and the year"));
+  cite(number + 7, {"affiliations[\"society\"]", "occupations"},
+       "names the society that the person is said to have belonged to");
+  person.set_note("Made up for a benchmark; no such person is known to anybody.");
+  return person;
+}
+
+std::string Id(int number) {
+  std::string digits = std::to_string(number);
+  return absl::StrCat("person-", std::string(8 - digits.size(), '0'), digits);
+}
+
+std::string Persons(int first, int count) {
+  BatchWriteRequest request;
+  for (int i = first; i < first + count; ++i) AddCreate(Id(i), MakeUpPerson(i), &request);
+  return request.SerializeAsString();
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+struct Spent {
+  double seconds = 0;
+  double cpu_seconds = 0;  // of the whole process
+};
+
+double CpuSeconds() {
+  timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+Spent Measure(const std::function<void()>& work) {
+  const double cpu = CpuSeconds();
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  return {elapsed.count(), CpuSeconds() - cpu};
+}
+
+// --- the stores ----------------------------------------------------------------------------------
+
+std::unique_ptr<api::Instance> Create(const std::string& path) {
+  api::OpenOptions options;
+  options.create = true;
+  auto instance = api::Instance::Open(path, ProtoFiles(), options);
+  Check(instance.ok(), instance.status().ToString());
+  return *std::move(instance);
+}
+
+std::string CallHandler(const api::Instance& instance, absl::string_view request) {
+  std::promise<absl::StatusOr<api::Bytes>> answer;
+  api::CallContext context;
+  context.caller = "bench";
+  instance.handlers().Call(
+      *instance.handlers().Find(kBatchWrite), request, context,
+      [&](absl::StatusOr<api::Bytes> bytes) { answer.set_value(std::move(bytes)); });
+  absl::StatusOr<api::Bytes> bytes = answer.get_future().get();
+  Check(bytes.ok(), bytes.status().ToString());
+  return **bytes;
+}
+
+// One result for each record, in order, all of one new revision.
+int64_t CheckAnswer(const std::string& answer, int first, int count, int64_t revision) {
+  v1::BatchWriteResponse response;
+  Check(response.ParseFromString(answer), "the answer is no BatchWriteResponse");
+  Check(response.revision() == revision, "the answer is of another revision");
+  Check(response.results_size() == count, "the answer has another number of results");
+  for (int i = 0; i < count; ++i) {
+    Check(response.results(i).name() == "persons/" + Id(first + i) &&
+              response.results(i).revision() == revision,
+          "a result is of another record");
+  }
+  return response.revision();
+}
+
+// SQLite's own functions, with no more around them than the loop of rows.
+class Database {
+ public:
+  explicit Database(const std::string& path) {
+    Check(sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                          nullptr) == SQLITE_OK,
+          "can't open " + path);
+  }
+  Database(const Database&) = delete;
+  ~Database() { sqlite3_close_v2(db_); }
+
+  sqlite3_stmt* Prepare(const std::string& sql) {
+    sqlite3_stmt* statement = nullptr;
+    if (sqlite3_prepare_v3(db_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
+        SQLITE_OK) {
+      Die(absl::StrCat(sqlite3_errmsg(db_), ": ", sql));
+    }
+    return statement;
+  }
+  void Execute(const std::string& sql) {
+    Check(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK,
+          absl::StrCat(sqlite3_errmsg(db_), ": ", sql));
+  }
+  // All rows' first columns.
+  std::vector<std::string> Texts(const std::string& sql) {
+    sqlite3_stmt* statement = Prepare(sql);
+    std::vector<std::string> texts;
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+      texts.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(statement, 0)));
+    }
+    sqlite3_finalize(statement);
+    return texts;
+  }
+
+ private:
+  sqlite3* db_ = nullptr;
+};
+
+// The rows that one commit left in a table, and how to insert them elsewhere.
+class Rows {
+ public:
+  Rows(Database& from, const std::string& table, const std::string& where) : table_(table) {
+    sqlite3_stmt* statement = from.Prepare(absl::StrCat("SELECT * FROM ", table, " WHERE ", where));
+    columns_ = sqlite3_column_count(statement);
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+      for (int i = 0; i < columns_; ++i) {
+        values_.push_back(sqlite3_value_dup(sqlite3_column_value(statement, i)));
+      }
+    }
+    sqlite3_finalize(statement);
+  }
+  Rows(const Rows&) = delete;
+  ~Rows() {
+    for (sqlite3_value* value : values_) sqlite3_value_free(value);
+    sqlite3_finalize(insert_);
+  }
+
+  void PrepareInsert(Database& into) {
+    insert_ =
+        into.Prepare(absl::StrCat("INSERT INTO ", table_, " VALUES (?",
+                                  absl::StrJoin(std::vector<std::string>(columns_ - 1, ""), ",?"),
+                                  columns_ > 1 ? ",?" : "", ")"));
+  }
+  size_t size() const { return values_.size() / columns_; }
+
+  void Insert(size_t row) {
+    for (int i = 0; i < columns_; ++i) {
+      sqlite3_value* value = values_[row * columns_ + i];
+      switch (sqlite3_value_type(value)) {
+        case SQLITE_INTEGER:
+          sqlite3_bind_int64(insert_, i + 1, sqlite3_value_int64(value));
+          break;
+        case SQLITE_TEXT:
+          sqlite3_bind_text(insert_, i + 1,
+                            reinterpret_cast<const char*>(sqlite3_value_text(value)),
+                            sqlite3_value_bytes(value), SQLITE_STATIC);
+          break;
+        case SQLITE_BLOB:
+          if (sqlite3_value_bytes(value) == 0) {
+            sqlite3_bind_zeroblob(insert_, i + 1, 0);
+          } else {
+            sqlite3_bind_blob(insert_, i + 1, sqlite3_value_blob(value), sqlite3_value_bytes(value),
+                              SQLITE_STATIC);
+          }
+          break;
+        default:
+          sqlite3_bind_null(insert_, i + 1);
+      }
+    }
+    Check(sqlite3_step(insert_) == SQLITE_DONE, "can't insert into " + table_);
+    sqlite3_reset(insert_);
+  }
+
+ private:
+  const std::string table_;
+  int columns_ = 0;
+  std::vector<sqlite3_value*> values_;
+  sqlite3_stmt* insert_ = nullptr;
+};
+
+// What one commit has written, table by table.
+std::vector<std::unique_ptr<Rows>> RowsOf(const std::string& path, int64_t revision) {
+  Database from(path);
+  std::vector<std::unique_ptr<Rows>> tables;
+  auto add = [&](const std::string& table, const std::string& where) {
+    auto rows = std::make_unique<Rows>(from, table, where);
+    if (rows->size() > 0) tables.push_back(std::move(rows));
+  };
+  const std::string since = absl::StrCat("since = ", revision);
+  for (const std::string& table : from.Texts("SELECT name FROM sqlite_schema WHERE type = 'table' "
+                                             "AND name LIKE 'head_%'")) {
+    add(table, since + " ORDER BY id");
+    // In the order of the commit: referrer by referrer.
+    const std::string collection = table.substr(5);
+    add("refs", absl::StrCat("referrer IN (SELECT '", collection, "/' || id FROM ", table,
+                             " WHERE ", since, ") ORDER BY referrer, target"));
+  }
+  add("commits", absl::StrCat("revision = ", revision));
+  add("touches", absl::StrCat("revision = ", revision, " ORDER BY ordinal"));
+  return tables;
+}
+
+class RawStore {
+ public:
+  // With the settings of store/sqlite.
+  explicit RawStore(const std::string& path) : db_(path) {
+    db_.Execute("PRAGMA journal_mode = WAL");
+    db_.Execute("PRAGMA synchronous = FULL");
+    db_.Execute("PRAGMA wal_autocheckpoint = 16384");
+    db_.Execute("PRAGMA cache_size = -65536");
+    db_.Execute("PRAGMA temp_store = MEMORY");
+  }
+
+  Spent Write(std::vector<std::unique_ptr<Rows>> tables) {
+    for (auto& rows : tables) rows->PrepareInsert(db_);
+    return Measure([&] {
+      db_.Execute("BEGIN IMMEDIATE");
+      for (auto& rows : tables) {
+        const size_t size = rows->size();
+        for (size_t row = 0; row < size; ++row) rows->Insert(row);
+      }
+      db_.Execute("COMMIT");
+    });
+  }
+
+ private:
+  Database db_;
+};
+
+// Dies unless every table of both files holds the same. `times`: whatever differs by the clock or
+// by chance too.
+void CheckEqual(const std::string& left, const std::string& right, bool times) {
+  Database db(left);
+  db.Execute(absl::StrCat("ATTACH '", right, "' AS other"));
+  for (const std::string& table :
+       db.Texts("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
+                "AND name <> 'meta'")) {
+    std::vector<std::string> columns;
+    for (const std::string& column :
+         db.Texts(absl::StrCat("SELECT name FROM pragma_table_info('", table, "')"))) {
+      const bool differs = column == "uid" || column == "actor" || absl::EndsWith(column, "time");
+      if (times || !differs) columns.push_back(column);
+    }
+    const std::string list = absl::StrJoin(columns, ", ");
+    for (const auto& [one, two] : {std::pair("main", "other"), std::pair("other", "main")}) {
+      const std::vector<std::string> count =
+          db.Texts(absl::StrCat("SELECT count(*) FROM (SELECT ", list, " FROM ", one, ".", table,
+                                " EXCEPT SELECT ", list, " FROM ", two, ".", table, ")"));
+      Check(count[0] == "0", absl::StrCat(table, ": ", count[0], " rows of one store are not in ",
+                                          "the other (", left, ", ", right, ")"));
+    }
+  }
+}
+
+// The stored bytes must be the record that was sent, with what the server adds.
+void CheckStored(const std::string& path, int count) {
+  Database db(path);
+  sqlite3_stmt* statement = db.Prepare("SELECT payload FROM head_persons ORDER BY id");
+  int number = 0;
+  for (; sqlite3_step(statement) == SQLITE_ROW; ++number) {
+    v1::Person stored;
+    Check(stored.ParseFromArray(sqlite3_column_blob(statement, 0),
+                                sqlite3_column_bytes(statement, 0)),
+          "a stored record can't be read");
+    auto plain = [](v1::UncertainDate* date) {
+      const std::string edtf = date->edtf();
+      date->Clear();
+      date->set_edtf(edtf);
+    };
+    stored.clear_review_state();
+    stored.clear_visibility();
+    plain(stored.mutable_birth_date());
+    plain(stored.mutable_affiliations(0)->mutable_start_date());
+    for (v1::Citation& citation : *stored.mutable_citations()) citation.clear_id();
+    Check(stored.SerializeAsString() == MakeUpPerson(number).SerializeAsString(),
+          "a stored record is not the one that was sent");
+  }
+  sqlite3_finalize(statement);
+  Check(number == count, "the store holds another number of records");
+}
+
+void Print(const std::vector<std::pair<std::string, std::vector<Spent>>>& all, int records,
+           size_t record_bytes) {
+  std::cout << "{\"records\": " << records << ", \"record_bytes\": " << record_bytes;
+  for (const auto& [name, rounds] : all) {
+    auto list = [](const Spent& spent, double Spent::* member) {
+      return absl::StrCat(spent.*member);
+    };
+    std::vector<std::string> seconds;
+    std::vector<std::string> cpu;
+    for (const Spent& spent : rounds) {
+      seconds.push_back(list(spent, &Spent::seconds));
+      cpu.push_back(list(spent, &Spent::cpu_seconds));
+    }
+    std::cout << ", \"" << name << "\": {\"seconds\": [" << absl::StrJoin(seconds, ", ")
+              << "], \"cpu_seconds\": [" << absl::StrJoin(cpu, ", ") << "]}";
+  }
+  std::cout << "}\n";
+}
+
+void Run(const std::string& folder, int rounds, int records, bool handler_only) {
+  const std::string handler_path = folder + "/handler.db";
+  const std::string wire_path = folder + "/wire.db";
+  const std::string raw_path = folder + "/raw.db";
+  Create(raw_path);  // its tables, and no more
+  auto handler = Create(handler_path);
+  auto wired = Create(wire_path);
+  rpc::ServerOptions options;
+  options.listen = "localhost:0";
+  auto server = rpc::StartServer(*wired, options);
+  Check(server.ok(), server.status().ToString());
+  auto connection = Connect((*server)->address());
+  Check(connection.ok(), connection.status().ToString());
+
+  const std::string referred = Referred().SerializeAsString();
+  CallHandler(*handler, referred);
+  CallHandler(*wired, referred);
+  RawStore raw(raw_path);
+  raw.Write(RowsOf(handler_path, 1));
+
+  std::vector<Spent> by_handler;
+  std::vector<Spent> by_wire;
+  std::vector<Spent> by_raw;
+  size_t record_bytes = 0;
+  constexpr int kWarmUp = 1;
+  for (int round = 0; round < rounds + kWarmUp; ++round) {
+    const int first = round * records;
+    const int64_t revision = round + 2;
+    const std::string request = Persons(first, records);
+    record_bytes = request.size() / records;
+    std::string answer;
+    const Spent handler_spent = Measure([&] { answer = CallHandler(*handler, request); });
+    CheckAnswer(answer, first, records, revision);
+    if (round >= kWarmUp) by_handler.push_back(handler_spent);
+    if (handler_only) continue;
+    const Spent raw_spent = raw.Write(RowsOf(handler_path, revision));
+    absl::StatusOr<std::string> remote;
+    const Spent wire_spent =
+        Measure([&] { remote = (*connection)->Call(kBatchWrite, request, {}); });
+    Check(remote.ok(), remote.status().ToString());
+    CheckAnswer(*remote, first, records, revision);
+    if (round < kWarmUp) continue;
+    by_raw.push_back(raw_spent);
+    by_wire.push_back(wire_spent);
+  }
+  (*connection)->Close();
+  (*server)->Drain(absl::Seconds(1));
+  handler.reset();
+  wired.reset();
+  CheckStored(handler_path, (rounds + kWarmUp) * records);
+  if (!handler_only) {
+    CheckEqual(handler_path, raw_path, true);
+    CheckEqual(handler_path, wire_path, false);
+  }
+  Print({{"raw", by_raw}, {"handler", by_handler}, {"wire", by_wire}}, records, record_bytes);
+}
+
+}  // namespace
+}  // namespace detente
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("BatchWrite beside raw SQLite inserts of the same rows");
+  absl::ParseCommandLine(argc, argv);
+  const std::string folder = absl::GetFlag(FLAGS_folder);
+  if (folder.empty()) detente::Die("--folder is required");
+  const std::string only = absl::GetFlag(FLAGS_only);
+  if (!only.empty() && only != "handler") detente::Die("--only=handler, or nothing");
+  detente::Run(folder, absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_records), !only.empty());
+  return 0;
+}
