@@ -164,6 +164,7 @@ class Application {
       if (absl::Status s = operation.mask.Update(*operation.record, merged.get()); !s.ok()) {
         return s;
       }
+      KeepUnknownFields(**before, merged.get());
       operation.record = std::move(merged);
       absl::Status status =
           ValidateRecord(resource, Validate::kMerged, operation.field, operation.record.get());

@@ -39,7 +39,7 @@ class Server:
         listen: str | None = "localhost:0",
         **variables: str,
     ) -> None:
-        self.errors = tempfile.TemporaryFile("w+")
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close
         command = [str(BINARY_DIR / "bin" / binary)]
         if listen is not None:
             command.append(f"--listen={listen}")
