@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +15,17 @@ _CHECKOUT = Path(__file__).resolve().parent.parent.parent
 _READY = "detente-server listening on "
 
 
-def server_binary() -> Path | None:
-    """`detente-server`: beside the package, in the build that the package lies in, or on PATH."""
-    builds = sorted((_CHECKOUT / "build").glob("*/bin"), key=lambda path: path.parent.name)
-    for folder in (_HERE / "bin", _HERE.parent.parent / "bin", *reversed(builds)):
+def server_binary() -> Path:
+    """`detente-server`: of the build that the package lies in, beside this Python, or on PATH."""
+    for folder in (_HERE.parent.parent / "bin", Path(sysconfig.get_path("scripts"))):
         if os.access(folder / "detente-server", os.X_OK):
             return folder / "detente-server"
     found = shutil.which("detente-server")
-    return Path(found) if found else None
+    if found is None:
+        raise errors.NotFoundError(
+            "detente-server is neither in the build, nor beside this Python, nor on PATH"
+        )
+    return Path(found)
 
 
 def sample(name: str) -> Path:
@@ -41,10 +45,6 @@ def running_server(store: str = "sqlite::memory:") -> Iterator[str]:
         UnavailableError: It does not start; the message is its own.
     """
     binary = server_binary()
-    if binary is None:
-        raise errors.NotFoundError(
-            "detente-server is neither beside the package nor in build/*/bin nor on PATH"
-        )
     process = subprocess.Popen(
         [binary, "--listen=localhost:0", f"--store={store}"],
         stdin=subprocess.DEVNULL,

@@ -234,10 +234,6 @@ def _serve(args: argparse.Namespace) -> None:
     from detente import _files
 
     binary = _files.server_binary()
-    if binary is None:
-        raise errors.NotFoundError(
-            "detente-server is neither beside the package nor in build/*/bin nor on PATH"
-        )
     store = [f"--store=sqlite:{args.db}"] if args.db is not None else []
     os.execv(binary, [str(binary), *store, *args.rest])
 
