@@ -1,6 +1,5 @@
 #include "client/client.h"
 
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -23,6 +22,7 @@ using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::Field;
+using ::testing::MatchesRegex;
 using ::testing::Optional;
 using ::testing::Return;
 
@@ -291,7 +291,7 @@ TEST_F(ClientTest, EveryWriteHasARequestIdOfItsOwn) {
           EXPECT_TRUE(request.ParseFromString(std::string(bytes)));
           id = request.request_id();
         }
-        EXPECT_TRUE(std::regex_match(id, std::regex(kUuid))) << id;
+        EXPECT_THAT(id, MatchesRegex(kUuid));
         ids.push_back(id);
         return "";
       });
