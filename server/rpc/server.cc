@@ -58,6 +58,8 @@ class UnaryCall : public ServerUnaryReactor {
 
   void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
   void OnDone() override { delete this; }
+  // Neither of the two above waits, so gRPC need not call them in a thread of their own.
+  bool InternalInlineable() override { return true; }
 
   const std::shared_ptr<std::atomic<bool>>& cancelled() const { return cancelled_; }
 
