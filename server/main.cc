@@ -13,7 +13,9 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
@@ -55,6 +57,32 @@ bool ReadEnvironment() {
   return true;
 }
 
+// What a process ends with that its flags end: absl's parser calls exit(1) for --help and errors
+// alike.
+int exit_while_parsing = -1;
+
+std::vector<char*> ParseFlags(int argc, char** argv) {
+  absl::FlagsUsageConfig usage;
+  usage.contains_help_flags = [](absl::string_view file) {
+    return absl::EndsWith(file, "server/main.cc");
+  };
+  usage.contains_helpshort_flags = usage.contains_help_flags;
+  absl::SetFlagsUsageConfig(usage);
+  exit_while_parsing = 2;
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view flag = absl::StripPrefix(argv[i], "-");
+    if (absl::StartsWith(absl::StripPrefix(flag, "-"), "help")) exit_while_parsing = 0;
+  }
+  std::atexit([] {
+    if (exit_while_parsing < 0) return;
+    std::fflush(nullptr);
+    std::_Exit(exit_while_parsing);
+  });
+  std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  exit_while_parsing = -1;
+  return rest;
+}
+
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "detente-server: %s\n", std::string(status.message()).c_str());
   return 1;
@@ -68,7 +96,7 @@ int main(int argc, char** argv) {
       "a variable: DETENTE_LISTEN for "
       "--listen.");
   if (!ReadEnvironment()) return 2;
-  std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  std::vector<char*> rest = ParseFlags(argc, argv);
   if (rest.size() > 1) {
     std::fprintf(stderr, "detente-server: what is `%s`? Flags begin with --; see --help\n",
                  rest[1]);
@@ -80,6 +108,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "detente-server: --store=%s: sqlite:FILE expected\n", store.c_str());
     return 2;
   }
+
+  // Debian's absl looks for deadlocks at every lock that gRPC takes, and aborts if it finds one.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 
   // Before any thread starts: all inherit the mask, so that only the waiter below gets the signals.
   sigset_t signals;

@@ -20,6 +20,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/synchronization/mutex.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:7401", "address and port, or unix:/path");
 ABSL_FLAG(std::string, answer, "", "a file with the bytes of every answer");
@@ -69,6 +70,7 @@ std::string AnswerOfFlags() {
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("bare gRPC server that the benchmarks compare with");
   absl::ParseCommandLine(argc, argv);
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // as our server
 
   // Before any thread starts, so that all of them leave the signals to sigwait below.
   sigset_t stop;
