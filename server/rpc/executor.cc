@@ -18,25 +18,37 @@ Executor::~Executor() {
 }
 
 bool Executor::Submit(absl::AnyInvocable<void()>& task) {
+  bool wake = false;
   {
     std::lock_guard lock(mutex_);
     if (waiting_.size() >= max_waiting_) return false;
     waiting_.push_back(std::move(task));
+    wake = idle_ > 0 && !waking_;
+    waking_ |= wake;
   }
-  changed_.notify_one();
+  if (wake) changed_.notify_one();
   return true;
 }
 
 void Executor::Run() {
   while (true) {
     absl::AnyInvocable<void()> task;
+    bool wake = false;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+      while (waiting_.empty() && !closing_) {
+        ++idle_;
+        changed_.wait(lock);
+        --idle_;
+        waking_ = false;
+      }
       if (waiting_.empty()) return;
       task = std::move(waiting_.front());
       waiting_.pop_front();
+      wake = !waiting_.empty() && idle_ > 0 && !waking_;
+      waking_ |= wake;
     }
+    if (wake) changed_.notify_one();
     task();
   }
 }

@@ -24,9 +24,13 @@ class Executor {
   void Run();
 
   const size_t max_waiting_;
-  std::mutex mutex_;  // guards waiting_ and closing_
+  std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
   std::deque<absl::AnyInvocable<void()>> waiting_;
+  // A thread is woken only where none is on its way; that one wakes the next if there is more to
+  // do.
+  int idle_ = 0;
+  bool waking_ = false;
   bool closing_ = false;
   std::vector<std::thread> threads_;
 };
