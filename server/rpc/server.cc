@@ -176,6 +176,11 @@ class GrpcServer : public Server {
           absl::StrCat("can't listen on ", options.listen,
                        ": the address is taken, not this machine's, or not host:port"));
     }
+    if (auto* health = server_->GetHealthCheckService()) {
+      for (const auto* service : instance.registry().services()) {
+        health->SetServingStatus(service->full_name(), true);
+      }
+    }
     address_ = port <= 1
                    ? options.listen
                    : absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);

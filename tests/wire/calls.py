@@ -17,6 +17,7 @@ INVALID = Code.INVALID_ARGUMENT
 class Client:
     def __init__(self, contract: Contract, address: str) -> None:
         self.contract = contract
+        self.address = address
         # A channel of its own: grpcio shares connections of equal channels in one process.
         options = [("grpc.use_local_subchannel_pool", 1)]
         self.channel = grpc.insecure_channel(address, options)
