@@ -2,8 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api import field_behavior_pb2, resource_pb2  # type: ignore[import-untyped]
 from google.protobuf import message_factory
@@ -16,8 +15,7 @@ from google.protobuf.message import Message
 import detente.v1
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """One RPC; `path` is what a connection calls, `/detente.v1.ReleaseService/GetRelease`."""
 
     path: str
@@ -25,8 +23,7 @@ class Method:
     response: type[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """One kind of record with its standard methods.
 
     `collection` is the first part of its names and the field of its records in lists

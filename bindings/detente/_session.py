@@ -2,7 +2,6 @@
 
 import datetime
 import importlib
-import uuid
 from typing import Any
 
 from google.protobuf.message import Message
@@ -46,6 +45,8 @@ def new_session(how: str, *args: Any, **options: Any) -> Session:
 
 def new_request_id() -> str:
     """A UUID: the same write sent twice under it is applied once."""
+    import uuid
+
     return str(uuid.uuid4())
 
 
