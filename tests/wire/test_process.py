@@ -318,7 +318,7 @@ def test_a_full_queue_answers_at_once(tmp_path: pathlib.Path) -> None:
             except grpc.RpcError as error:
                 refused.append((failure_of(error), time.monotonic() - started))
         assert served >= 1
-        assert len(refused) > 50
+        assert len(refused) >= 10
         for failure, seconds in refused:
             assert (failure.code, failure.reason) == (Code.RESOURCE_EXHAUSTED, "QUEUE_FULL")
             assert 0 < failure.retry_seconds <= 10
