@@ -154,7 +154,9 @@ absl::StatusOr<store::Version> Engine::Get(const Resource& resource, absl::strin
   return **std::move(version);
 }
 
-Bytes Engine::Cached(absl::string_view name) { return read_only() ? nullptr : cache_.Find(name); }
+Bytes Engine::Cached(absl::string_view name) {
+  return read_only() ? nullptr : cache_.Find(name, newest_.load(std::memory_order_acquire));
+}
 
 absl::StatusOr<Bytes> Engine::GetNewest(const Resource& resource, absl::string_view id) {
   auto view = View(std::nullopt);

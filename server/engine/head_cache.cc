@@ -18,11 +18,11 @@ HeadCache::Shard& HeadCache::ShardOf(absl::string_view name) {
   return shards_[absl::HashOf(name) % kShards];
 }
 
-Bytes HeadCache::Find(absl::string_view name) {
+Bytes HeadCache::Find(absl::string_view name, store::Revision newest) {
   Shard& shard = ShardOf(name);
   std::lock_guard lock(shard.mutex);
   auto found = shard.by_name.find(name);
-  if (found == shard.by_name.end()) return nullptr;
+  if (found == shard.by_name.end() || found->second->public_since > newest) return nullptr;
   shard.entries.splice(shard.entries.begin(), shard.entries, found->second);
   return found->second->bytes;
 }
@@ -31,17 +31,18 @@ void HeadCache::Put(absl::string_view name, store::Revision revision, Bytes byte
   Shard& shard = ShardOf(name);
   std::lock_guard lock(shard.mutex);
   shard.written = revision;
-  Insert(shard, name, std::move(bytes));
+  Insert(shard, name, revision, std::move(bytes));
 }
 
 void HeadCache::Fill(absl::string_view name, store::Revision read_at, Bytes bytes) {
   Shard& shard = ShardOf(name);
   std::lock_guard lock(shard.mutex);
   if (shard.written > read_at) return;
-  Insert(shard, name, std::move(bytes));
+  Insert(shard, name, read_at, std::move(bytes));
 }
 
-void HeadCache::Insert(Shard& shard, absl::string_view name, Bytes bytes) {
+void HeadCache::Insert(Shard& shard, absl::string_view name, store::Revision public_since,
+                       Bytes bytes) {
   auto found = shard.by_name.find(name);
   if (found != shard.by_name.end()) {
     auto entry = found->second;
@@ -50,7 +51,7 @@ void HeadCache::Insert(Shard& shard, absl::string_view name, Bytes bytes) {
     shard.entries.erase(entry);
   }
   shard.bytes += bytes->size() + name.size() + kEntryOverhead;
-  shard.entries.push_front({std::string(name), std::move(bytes)});
+  shard.entries.push_front({std::string(name), public_since, std::move(bytes)});
   shard.by_name.emplace(shard.entries.front().name, shard.entries.begin());
   while (shard.bytes > max_shard_bytes_ && !shard.entries.empty()) {
     const Entry& last = shard.entries.back();

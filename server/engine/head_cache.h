@@ -23,7 +23,8 @@ class HeadCache {
  public:
   explicit HeadCache(size_t max_bytes);
 
-  Bytes Find(absl::string_view name);
+  // Null where the version at hand is not public yet: later than `newest`.
+  Bytes Find(absl::string_view name, store::Revision newest);
   // By the writer, before the commit is made public.
   void Put(absl::string_view name, store::Revision revision, Bytes bytes);
   // By a reader that saw `bytes` as the newest at `read_at`; dropped if the writer has touched the
@@ -34,6 +35,7 @@ class HeadCache {
   static constexpr size_t kShards = 16;
   struct Entry {
     std::string name;
+    store::Revision public_since;
     Bytes bytes;
   };
   // `mutex` guards the rest. (std, not absl: ThreadSanitizer must see it.)
@@ -47,7 +49,7 @@ class HeadCache {
 
   Shard& ShardOf(absl::string_view name);
   // Under the shard's mutex.
-  void Insert(Shard& shard, absl::string_view name, Bytes bytes);
+  void Insert(Shard& shard, absl::string_view name, store::Revision public_since, Bytes bytes);
 
   const size_t max_shard_bytes_;
   std::array<Shard, kShards> shards_;

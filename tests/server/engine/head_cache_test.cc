@@ -19,50 +19,59 @@
 namespace detente::engine {
 namespace {
 
+constexpr store::Revision kAll = INT64_MAX;
+
 Bytes Of(absl::string_view text) { return std::make_shared<const std::string>(text); }
 
 TEST(HeadCacheTest, FindsWhatWasPut) {
   HeadCache cache(1 << 20);
-  EXPECT_EQ(cache.Find("persons/a"), nullptr);
+  EXPECT_EQ(cache.Find("persons/a", kAll), nullptr);
   cache.Put("persons/a", 1, Of("one"));
-  EXPECT_EQ(*cache.Find("persons/a"), "one");
+  EXPECT_EQ(*cache.Find("persons/a", kAll), "one");
   cache.Put("persons/a", 2, Of("two"));
-  EXPECT_EQ(*cache.Find("persons/a"), "two");
-  EXPECT_EQ(cache.Find("persons/b"), nullptr);
+  EXPECT_EQ(*cache.Find("persons/a", kAll), "two");
+  EXPECT_EQ(cache.Find("persons/b", kAll), nullptr);
+}
+
+TEST(HeadCacheTest, WhatIsNotPublicYetIsNotFound) {
+  HeadCache cache(1 << 20);
+  cache.Put("persons/a", 5, Of("five"));
+  EXPECT_EQ(cache.Find("persons/a", 4), nullptr);
+  EXPECT_EQ(*cache.Find("persons/a", 5), "five");
 }
 
 TEST(HeadCacheTest, AFillThatTheWriterOvertookIsDropped) {
   HeadCache cache(1 << 20);
   cache.Put("persons/a", 5, Of("five"));
   cache.Fill("persons/a", 4, Of("four"));
-  EXPECT_EQ(*cache.Find("persons/a"), "five");
+  EXPECT_EQ(*cache.Find("persons/a", kAll), "five");
   cache.Fill("persons/a", 5, Of("five again"));
-  EXPECT_EQ(*cache.Find("persons/a"), "five again");
+  EXPECT_EQ(*cache.Find("persons/a", kAll), "five again");
 }
 
 TEST(HeadCacheTest, WhatTheWriterPutOutOfTheCacheIsNotFilledWithOlder) {
   HeadCache cache(16 * 400);
   cache.Put("persons/a", 5, Of(std::string(10'000, 'x')));  // too large to keep
-  EXPECT_EQ(cache.Find("persons/a"), nullptr);
+  EXPECT_EQ(cache.Find("persons/a", kAll), nullptr);
   cache.Fill("persons/a", 4, Of("four"));
-  EXPECT_EQ(cache.Find("persons/a"), nullptr);
+  EXPECT_EQ(cache.Find("persons/a", kAll), nullptr);
 }
 
 TEST(HeadCacheTest, KeepsWithinItsBytesAndDropsTheLeastRecentlyUsed) {
   HeadCache cache(16 * 10'000);
   for (int i = 0; i < 5'000; ++i) {
     cache.Put(absl::StrCat("persons/", i), i + 1, Of(std::string(100, 'x')));
-    cache.Find("persons/0");
+    cache.Find("persons/0", kAll);
   }
-  EXPECT_NE(cache.Find("persons/0"), nullptr);
-  EXPECT_NE(cache.Find("persons/4999"), nullptr);
+  EXPECT_NE(cache.Find("persons/0", kAll), nullptr);
+  EXPECT_NE(cache.Find("persons/4999", kAll), nullptr);
   int kept = 0;
-  for (int i = 0; i < 5'000; ++i) kept += cache.Find(absl::StrCat("persons/", i)) != nullptr;
+  for (int i = 0; i < 5'000; ++i) kept += cache.Find(absl::StrCat("persons/", i), kAll) != nullptr;
   EXPECT_LT(kept, 16 * 10'000 / 250);
   EXPECT_GT(kept, 16 * 10'000 / 300 / 2);
   HeadCache none(0);
   none.Put("persons/a", 1, Of("one"));
-  EXPECT_EQ(none.Find("persons/a"), nullptr);
+  EXPECT_EQ(none.Find("persons/a", kAll), nullptr);
 }
 
 // Writers that write and at once read what they wrote, beside readers that fill the cache and see
