@@ -1,0 +1,620 @@
+// What every store promises (store/store.h), over each implementation. A map of versions is the
+// oracle for random histories.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/testing.h"
+#include "server/store/crash_vfs.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/store.h"
+
+namespace detente::store {
+
+bool operator==(const Version& a, const Version& b) {
+  return a.id == b.id && a.uid == b.uid && a.since == b.since && a.create_time == b.create_time &&
+         a.update_time == b.update_time && a.delete_time == b.delete_time && a.payload == b.payload;
+}
+bool operator==(const Commit& a, const Commit& b) {
+  return a.revision == b.revision && a.time == b.time && a.actor == b.actor &&
+         a.reason == b.reason && a.method == b.method && a.request_id == b.request_id &&
+         a.request_hash == b.request_hash;
+}
+bool operator==(const Touched& a, const Touched& b) {
+  return a.collection == b.collection && a.id == b.id;
+}
+void PrintTo(const Version& v, std::ostream* out) {
+  *out << v.id << "@" << v.since << (v.delete_time != 0 ? " deleted " : " ") << v.payload.size();
+}
+void PrintTo(const Commit& c, std::ostream* out) { *out << "commit " << c.revision; }
+void PrintTo(const Touched& t, std::ostream* out) { *out << t.collection << "/" << t.id; }
+
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Optional;
+
+const std::vector<std::string> kCollections = {"things", "others"};
+constexpr Revision kNewest = INT64_MAX;
+
+// A store, and how to close it and open it anew.
+class Subject {
+ public:
+  virtual ~Subject() = default;
+  virtual std::string path() = 0;
+  virtual SqliteOptions options() { return {}; }
+  virtual bool survives() { return true; }
+
+  Store& Open() {
+    store_.reset();
+    SqliteOptions open = options();
+    open.create = true;
+    auto opened = OpenSqlite(path(), kCollections, open);
+    if (!opened.ok()) ADD_FAILURE() << opened.status();
+    store_ = *std::move(opened);
+    return *store_;
+  }
+  void Close() { store_.reset(); }
+
+ private:
+  std::unique_ptr<Store> store_;
+};
+
+class InFile : public Subject {
+ public:
+  std::string path() override { return folder_.File(); }
+
+ private:
+  detente::testing::TempDir folder_;
+};
+
+class InMemory : public Subject {
+ public:
+  std::string path() override { return ":memory:"; }
+  bool survives() override { return false; }
+};
+
+class OnCrashVfs : public InFile {
+ public:
+  ~OnCrashVfs() override { Close(); }
+  SqliteOptions options() override {
+    SqliteOptions options;
+    options.vfs = vfs_.name();
+    options.checkpoint_pages = 64;
+    return options;
+  }
+
+ private:
+  CrashVfs vfs_;
+};
+
+struct Implementation {
+  const char* name;
+  std::unique_ptr<Subject> (*make)();
+};
+
+void PrintTo(const Implementation& implementation, std::ostream* out) {
+  *out << implementation.name;
+}
+
+class StoreContractTest : public ::testing::TestWithParam<Implementation> {
+ protected:
+  std::unique_ptr<Subject> subject_ = GetParam().make();
+  Store* store_ = &subject_->Open();
+  Writer& writer() { return *store_->writer(); }
+  std::unique_ptr<Reader> NewReader() {
+    auto reader = store_->NewReader();
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    return *std::move(reader);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
+                         ::testing::Values(Implementation{"SqliteFile",
+                                                          []() -> std::unique_ptr<Subject> {
+                                                            return std::make_unique<InFile>();
+                                                          }},
+                                           Implementation{"SqliteMemory",
+                                                          []() -> std::unique_ptr<Subject> {
+                                                            return std::make_unique<InMemory>();
+                                                          }},
+                                           Implementation{"SqliteOnCrashVfs",
+                                                          []() -> std::unique_ptr<Subject> {
+                                                            return std::make_unique<OnCrashVfs>();
+                                                          }}),
+                         [](const auto& info) { return info.param.name; });
+
+Version MakeVersion(const std::string& id, Revision since, const std::string& payload) {
+  return {id, absl::StrCat("uid-", id), since, 1'000 + since, 2'000 + since, 0, payload};
+}
+
+Commit MakeCommit(Revision revision, const std::string& request_id = "",
+                  const std::string& actor = "") {
+  return {revision,   10 * revision,          actor, absl::StrCat("reason ", revision), "method",
+          request_id, std::string("h\0sh", 4)};
+}
+
+std::vector<Version> Listed(Reader& reader, const std::string& collection, Revision revision,
+                            bool show_deleted = true, const std::string& after = "",
+                            size_t limit = SIZE_MAX) {
+  std::vector<Version> found;
+  absl::Status status =
+      reader.List(collection, after, {revision}, show_deleted, [&](Version& version) {
+        found.push_back(version);
+        return found.size() < limit;
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  return found;
+}
+
+std::vector<Version> RevisionsOf(Reader& reader, const std::string& collection,
+                                 const std::string& id, Revision before = kNewest,
+                                 size_t limit = SIZE_MAX) {
+  std::vector<Version> found;
+  absl::Status status = reader.Revisions(collection, id, before, [&](Version& version) {
+    found.push_back(version);
+    return found.size() < limit;
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  return found;
+}
+
+void PutOne(Writer& writer, const std::string& collection, const Version& version, bool supersedes,
+            const Commit& commit) {
+  ASSERT_OK(writer.Begin());
+  ASSERT_OK(writer.BeginCommit());
+  ASSERT_OK(writer.Put(collection, version, supersedes));
+  const Touched touched[] = {{collection, version.id}};
+  ASSERT_OK(writer.PutCommit(commit, touched));
+  ASSERT_OK(writer.EndCommit());
+  ASSERT_OK(writer.Commit());
+}
+
+TEST_P(StoreContractTest, AnEmptyStore) {
+  auto reader = NewReader();
+  EXPECT_EQ(*reader->Newest(), Commit());
+  EXPECT_EQ(*reader->Get("things", "a", {kNewest}), std::nullopt);
+  EXPECT_THAT(Listed(*reader, "things", kNewest), IsEmpty());
+  EXPECT_THAT(RevisionsOf(*reader, "things", "a"), IsEmpty());
+  EXPECT_EQ(*reader->FindRequest("me", "x"), std::nullopt);
+  EXPECT_EQ(*reader->FindRequest("", ""), std::nullopt);
+  EXPECT_THAT(*reader->Touches(1), IsEmpty());
+  EXPECT_THAT(*reader->Referrers("things/a", 10), IsEmpty());
+  EXPECT_EQ(*store_->Meta("none"), "");
+  EXPECT_EQ(store_->Meta("page_token_key")->size(), 32U);
+}
+
+TEST_P(StoreContractTest, PayloadsAreBytes) {
+  const std::string bytes("a\0b\xff\xfe'\"", 7);
+  PutOne(writer(), "things", MakeVersion("a", 1, bytes), false, MakeCommit(1));
+  PutOne(writer(), "things", MakeVersion("empty", 2, ""), false, MakeCommit(2));
+  PutOne(writer(), "things", MakeVersion("large", 3, std::string(3 << 20, 'x')), false,
+         MakeCommit(3));
+  auto reader = NewReader();
+  EXPECT_EQ((*reader->Get("things", "a", {kNewest}))->payload, bytes);
+  EXPECT_EQ((*reader->Get("things", "empty", {kNewest}))->payload, "");
+  EXPECT_EQ((*reader->Get("things", "large", {kNewest}))->payload.size(), size_t{3} << 20);
+  EXPECT_EQ(*reader->Newest(), MakeCommit(3));
+}
+
+TEST_P(StoreContractTest, CollectionsAreApart) {
+  PutOne(writer(), "things", MakeVersion("a", 1, "thing"), false, MakeCommit(1));
+  PutOne(writer(), "others", MakeVersion("a", 2, "other"), false, MakeCommit(2));
+  auto reader = NewReader();
+  EXPECT_EQ((*reader->Get("things", "a", {kNewest}))->payload, "thing");
+  EXPECT_EQ((*reader->Get("others", "a", {kNewest}))->payload, "other");
+  EXPECT_EQ(*reader->Get("others", "a", {1}), std::nullopt);
+  EXPECT_FALSE(reader->Get("nothings", "a", {1}).ok());
+}
+
+TEST_P(StoreContractTest, AnIdIsTakenOnce) {
+  PutOne(writer(), "things", MakeVersion("a", 1, "1"), false, MakeCommit(1));
+  ASSERT_OK(writer().Begin());
+  ASSERT_OK(writer().BeginCommit());
+  EXPECT_FALSE(writer().Put("things", MakeVersion("a", 2, "2"), false).ok());
+  ASSERT_OK(writer().UndoCommit());
+  ASSERT_OK(writer().Commit());
+  EXPECT_EQ((*NewReader()->Get("things", "a", {kNewest}))->payload, "1");
+}
+
+TEST_P(StoreContractTest, WhatIsUndoneOrRolledBackIsGone) {
+  ASSERT_OK(writer().Begin());
+  ASSERT_OK(writer().BeginCommit());
+  ASSERT_OK(writer().Put("things", MakeVersion("a", 1, "1"), false));
+  ASSERT_OK(writer().PutReferences("things/a", {}, {"others/x"}));
+  ASSERT_OK(writer().PutCommit(MakeCommit(1, "r"), {}));
+  ASSERT_OK(writer().SetMeta("key", "value"));
+  EXPECT_TRUE((*writer().Get("things", "a", {kNewest})).has_value()) << "sees what it has written";
+  ASSERT_OK(writer().UndoCommit());
+  EXPECT_EQ(*writer().Get("things", "a", {kNewest}), std::nullopt);
+  EXPECT_EQ(*writer().FindRequest("", "r"), std::nullopt);
+  EXPECT_THAT(*writer().Referrers("others/x", 9), IsEmpty());
+  ASSERT_OK(writer().BeginCommit());
+  ASSERT_OK(writer().Put("things", MakeVersion("b", 1, "1"), false));
+  ASSERT_OK(writer().PutCommit(MakeCommit(1), {}));
+  ASSERT_OK(writer().EndCommit());
+  ASSERT_OK(writer().Rollback());
+  EXPECT_EQ(writer().Newest()->revision, 0);
+  EXPECT_EQ(*writer().Get("things", "b", {kNewest}), std::nullopt);
+  EXPECT_EQ(*store_->Meta("key"), "");
+  PutOne(writer(), "things", MakeVersion("b", 1, "2"), false, MakeCommit(1, "r"));
+  EXPECT_EQ((*NewReader()->Get("things", "b", {kNewest}))->payload, "2");
+}
+
+TEST_P(StoreContractTest, RequestIdsAreTheActorsOwn) {
+  PutOne(writer(), "things", MakeVersion("a", 1, "1"), false, MakeCommit(1, "r", "me"));
+  PutOne(writer(), "things", MakeVersion("b", 2, "1"), false, MakeCommit(2, "r", "you"));
+  PutOne(writer(), "things", MakeVersion("c", 3, "1"), false, MakeCommit(3));
+  PutOne(writer(), "things", MakeVersion("d", 4, "1"), false, MakeCommit(4));
+  auto reader = NewReader();
+  EXPECT_THAT(*reader->FindRequest("me", "r"), Optional(MakeCommit(1, "r", "me")));
+  EXPECT_THAT(*reader->FindRequest("you", "r"), Optional(MakeCommit(2, "r", "you")));
+  EXPECT_EQ(*reader->FindRequest("me", "s"), std::nullopt);
+  EXPECT_EQ(*reader->FindRequest("", ""), std::nullopt) << "no id is no request";
+  ASSERT_OK(writer().Begin());
+  ASSERT_OK(writer().BeginCommit());
+  EXPECT_FALSE(writer().PutCommit(MakeCommit(5, "r", "me"), {}).ok());
+  ASSERT_OK(writer().Rollback());
+}
+
+TEST_P(StoreContractTest, ReferrersAreLimitedAndSorted) {
+  ASSERT_OK(writer().Begin());
+  for (const char* referrer : {"things/c", "things/a", "others/z", "things/b"}) {
+    ASSERT_OK(writer().PutReferences(referrer, {}, {"things/x", "things/y"}));
+  }
+  ASSERT_OK(writer().PutReferences("things/x", {}, {"things/x"}));
+  ASSERT_OK(writer().PutReferences("things/a", {"things/y"}, {}));
+  ASSERT_OK(writer().Commit());
+  auto reader = NewReader();
+  EXPECT_THAT(*reader->Referrers("things/x", 10),
+              ElementsAre("others/z", "things/a", "things/b", "things/c"));
+  EXPECT_THAT(*reader->Referrers("things/x", 2), ElementsAre("others/z", "things/a"));
+  EXPECT_THAT(*reader->Referrers("things/y", 10), ElementsAre("others/z", "things/b", "things/c"));
+  ASSERT_OK(writer().Begin());
+  ASSERT_OK(writer().ClearReferences());
+  ASSERT_OK(writer().Commit());
+  EXPECT_THAT(*reader->Referrers("things/x", 10), IsEmpty());
+}
+
+// Every commit gives both records the same payload: no reader may see two.
+TEST_P(StoreContractTest, ReadersSeeWholeRevisionsBesideTheWriter) {
+  std::atomic<Revision> committed{0};
+  std::atomic<int> torn{0};
+  std::atomic<Revision> reads{0};
+  std::vector<std::thread> readers;
+  for (int t = 0; t < 2; ++t) {
+    readers.emplace_back([&] {
+      auto reader = store_->NewReader();
+      ASSERT_TRUE(reader.ok());
+      while (committed < 150) {
+        const Revision at = committed;
+        if (at == 0) continue;
+        ++reads;
+        auto newest = (*reader)->Newest();
+        ASSERT_TRUE(newest.ok()) << newest.status();
+        torn += newest->revision < at;
+        for (Revision revision : {at, (at + 1) / 2}) {
+          auto seen = Listed(**reader, "things", revision);
+          torn += seen.size() != 2 || seen[0].payload != absl::StrCat(revision) ||
+                  seen[1].payload != seen[0].payload;
+        }
+      }
+    });
+  }
+  for (Revision revision = 1; revision <= 150; ++revision) {
+    ASSERT_OK(writer().Begin());
+    ASSERT_OK(writer().BeginCommit());
+    for (const char* id : {"a", "b"}) {
+      ASSERT_OK(
+          writer().Put("things", MakeVersion(id, revision, absl::StrCat(revision)), revision > 1));
+    }
+    ASSERT_OK(writer().PutCommit(MakeCommit(revision), {}));
+    ASSERT_OK(writer().EndCommit());
+    ASSERT_OK(writer().Commit());
+    committed = revision;
+    while (reads < revision) std::this_thread::yield();
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(torn, 0);
+}
+
+// --- random histories against the oracle --------------------------------------------------------
+
+class Model {
+ public:
+  using Versions = std::vector<Version>;
+  std::map<std::string, std::map<std::string, Versions>> collections;
+  std::map<Revision, std::pair<Commit, std::vector<Touched>>> commits;
+  std::map<std::string, std::set<std::string>> referrers;  // by target
+
+  size_t Mark() const { return undo_.size(); }
+  void UndoTo(size_t mark) {
+    while (undo_.size() > mark) {
+      undo_.back()();
+      undo_.pop_back();
+    }
+  }
+  void Keep() { undo_.clear(); }
+
+  void Put(const std::string& collection, const Version& version) {
+    collections[collection][version.id].push_back(version);
+    undo_.emplace_back([this, collection, id = version.id] {
+      auto& records = collections[collection];
+      records[id].pop_back();
+      if (records[id].empty()) records.erase(id);
+    });
+  }
+  void Refer(const std::string& target, const std::string& referrer, bool refers) {
+    auto& names = referrers[target];
+    const bool changed = refers ? names.insert(referrer).second : names.erase(referrer) > 0;
+    if (changed) {
+      undo_.emplace_back([this, target, referrer, refers] {
+        if (refers) {
+          referrers[target].erase(referrer);
+        } else {
+          referrers[target].insert(referrer);
+        }
+      });
+    }
+  }
+  void PutCommit(const Commit& commit, const std::vector<Touched>& touched) {
+    commits[commit.revision] = {commit, touched};
+    undo_.emplace_back([this, revision = commit.revision] { commits.erase(revision); });
+  }
+
+  std::optional<Version> Get(const std::string& collection, const std::string& id,
+                             Revision revision) {
+    auto found = collections[collection].find(id);
+    if (found == collections[collection].end()) return std::nullopt;
+    return At(found->second, revision);
+  }
+  Versions List(const std::string& collection, Revision revision, bool show_deleted,
+                const std::string& after = "", size_t limit = SIZE_MAX) {
+    Versions out;
+    for (const auto& [id, versions] : collections[collection]) {
+      auto version = At(versions, revision);
+      if (id <= after || !version || (!show_deleted && version->delete_time != 0)) continue;
+      if (out.size() < limit) out.push_back(*version);
+    }
+    return out;
+  }
+  Versions Revisions(const std::string& collection, const std::string& id, Revision before) {
+    Versions out;
+    auto found = collections[collection].find(id);
+    if (found == collections[collection].end()) return out;
+    for (auto v = found->second.rbegin(); v != found->second.rend(); ++v) {
+      if (v->since < before) out.push_back(*v);
+    }
+    return out;
+  }
+
+ private:
+  static std::optional<Version> At(const Versions& versions, Revision revision) {
+    std::optional<Version> at;
+    for (const Version& version : versions) {
+      if (version.since <= revision) at = version;
+    }
+    return at;
+  }
+  std::vector<std::function<void()>> undo_;
+};
+
+TEST_P(StoreContractTest, RandomHistories) {
+  std::mt19937_64 random(20251213);
+  auto below = [&](uint64_t n) { return random() % n; };
+  Model model;
+  auto reader = NewReader();
+  Revision revision = 0;
+  auto random_id = [&] { return absl::StrCat(std::string(1, char('a' + below(3))), below(12)); };
+
+  auto compare_at = [&](Reader& read, Revision at) {
+    for (const std::string& collection : kCollections) {
+      const bool show_deleted = below(2) == 0;
+      ASSERT_EQ(Listed(read, collection, at, show_deleted),
+                model.List(collection, at, show_deleted))
+          << collection << " at " << at;
+      const std::string after = random_id();
+      const size_t limit = 1 + below(6);
+      ASSERT_EQ(Listed(read, collection, at, show_deleted, after, limit),
+                model.List(collection, at, show_deleted, after, limit));
+      const std::string id = random_id();
+      ASSERT_EQ(*read.Get(collection, id, {at}), model.Get(collection, id, at));
+      ASSERT_EQ(RevisionsOf(read, collection, id, at), model.Revisions(collection, id, at));
+    }
+  };
+  auto compare_rest = [&](Reader& read) {
+    auto newest = read.Newest();
+    ASSERT_OK(newest);
+    ASSERT_EQ(newest->revision, revision);
+    for (const auto& [number, commit] : model.commits) {
+      ASSERT_EQ(*read.Touches(number), commit.second);
+      if (commit.first.request_id.empty()) continue;
+      ASSERT_THAT(*read.FindRequest(commit.first.actor, commit.first.request_id),
+                  Optional(commit.first));
+    }
+    for (const auto& [target, referrers] : model.referrers) {
+      std::vector<std::string> expected;
+      for (const std::string& referrer : referrers) {
+        if (referrer != target) expected.push_back(referrer);
+      }
+      ASSERT_EQ(*read.Referrers(target, 1'000), expected) << target;
+    }
+  };
+
+  for (int group = 0; group < 700; ++group) {
+    ASSERT_OK(writer().Begin());
+    const size_t group_mark = model.Mark();
+    const Revision group_revision = revision;
+    for (uint64_t c = 1 + below(5); c > 0; --c) {
+      ASSERT_OK(writer().BeginCommit());
+      const size_t mark = model.Mark();
+      std::set<std::string> used;
+      std::vector<Touched> touched;
+      for (uint64_t o = 1 + below(4); o > 0; --o) {
+        const std::string collection = kCollections[below(2)];
+        const std::string id = random_id();
+        const std::string name = absl::StrCat(collection, "/", id);
+        if (!used.insert(name).second) continue;
+        touched.push_back({collection, id});
+        if (below(8) == 0) continue;  // touched, not changed
+        auto before = model.Get(collection, id, kNewest);
+        Version version = MakeVersion(id, revision + 1, std::string(below(300), char(below(256))));
+        version.delete_time = below(4) == 0 ? 77 : 0;
+        ASSERT_OK(writer().Put(collection, version, before.has_value()));
+        model.Put(collection, version);
+        std::vector<std::string> removed, added;
+        for (int t = 0; t < 3; ++t) {
+          const std::string target = absl::StrCat("things/", random_id());
+          const bool refers = below(2) == 0;
+          (refers ? added : removed).push_back(target);
+        }
+        ASSERT_OK(writer().PutReferences(name, removed, added));
+        for (const auto& target : removed) model.Refer(target, name, false);
+        for (const auto& target : added) model.Refer(target, name, true);
+      }
+      const Commit commit =
+          MakeCommit(revision + 1, below(2) == 0 ? "" : absl::StrCat("r", random()),
+                     absl::StrCat("actor", below(3)));
+      ASSERT_OK(writer().PutCommit(commit, touched));
+      model.PutCommit(commit, touched);
+      if (below(5) == 0) {
+        ASSERT_OK(writer().UndoCommit());
+        model.UndoTo(mark);
+      } else {
+        ASSERT_OK(writer().EndCommit());
+        ++revision;
+      }
+    }
+    if (below(10) == 0) {
+      compare_at(writer(), revision);  // what it has written and not committed
+      ASSERT_OK(writer().Rollback());
+      model.UndoTo(group_mark);
+      revision = group_revision;
+    } else {
+      ASSERT_OK(writer().Commit());
+      model.Keep();
+    }
+    compare_at(*reader, revision);
+    if (revision > 0) compare_at(*reader, 1 + static_cast<Revision>(below(uint64_t(revision))));
+    if (HasFatalFailure()) return;
+    if (group % 200 == 199) {
+      compare_rest(*reader);
+      if (subject_->survives()) {
+        reader.reset();
+        store_ = &subject_->Open();
+        reader = NewReader();
+        compare_rest(*reader);
+      }
+    }
+  }
+  EXPECT_GT(revision, 1'000);
+  for (Revision at = 0; at <= revision && !HasFatalFailure(); ++at) compare_at(*reader, at);
+  compare_rest(*reader);
+  for (const std::string& collection : kCollections) {
+    for (const auto& [id, versions] : model.collections[collection]) {
+      ASSERT_EQ(RevisionsOf(*reader, collection, id), model.Revisions(collection, id, kNewest));
+      auto two = model.Revisions(collection, id, kNewest);
+      two.resize(std::min<size_t>(two.size(), 2));
+      ASSERT_EQ(RevisionsOf(*reader, collection, id, kNewest, 2), two);
+    }
+  }
+}
+
+// --- files --------------------------------------------------------------------------------------
+
+absl::Status OpenStatus(const std::string& path, const SqliteOptions& options) {
+  return OpenSqlite(path, kCollections, options).status();
+}
+
+TEST(SqliteFileTest, MissingFilesAreNotMadeUnasked) {
+  detente::testing::TempDir folder;
+  EXPECT_FAILS(OpenStatus(folder.File(), {}), kNotFound, STORE_UNAVAILABLE);
+  SqliteOptions read_only;
+  read_only.read_only = read_only.create = true;
+  EXPECT_FAILS(OpenStatus(folder.File(), read_only), kNotFound, STORE_UNAVAILABLE);
+  SqliteOptions create;
+  create.create = true;
+  EXPECT_FAILS(OpenStatus(folder.File(""), create), kFailedPrecondition, STORE_UNAVAILABLE);
+  EXPECT_FALSE(OpenStatus(folder.File("no/such/folder/x.db"), create).ok());
+}
+
+TEST(SqliteFileTest, OneWriterAtATime) {
+  detente::testing::TempDir folder;
+  SqliteOptions create;
+  create.create = true;
+  {
+    auto first = OpenSqlite(folder.File(), kCollections, create);
+    ASSERT_OK(first);
+    absl::Status second = OpenStatus(folder.File(), create);
+    EXPECT_FAILS(second, kFailedPrecondition, STORE_LOCKED);
+    EXPECT_THAT(std::string(second.message()), ::testing::HasSubstr(absl::StrCat(getpid())));
+    SqliteOptions read_only;
+    read_only.read_only = true;
+    auto reader = OpenSqlite(folder.File(), kCollections, read_only);
+    ASSERT_OK(reader);
+    EXPECT_EQ((*reader)->writer(), nullptr);
+  }
+  EXPECT_TRUE(OpenStatus(folder.File(), create).ok());
+}
+
+TEST(SqliteFileTest, OtherFilesAreLeftAlone) {
+  detente::testing::TempDir folder;
+  SqliteOptions create;
+  create.create = true;
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(folder.File("other.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "CREATE TABLE t (x)", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  EXPECT_FAILS(OpenStatus(folder.File("other.db"), create), kFailedPrecondition, STORE_UNAVAILABLE);
+
+  FILE* file = fopen(folder.File("text").c_str(), "w");
+  fprintf(file, "%s", std::string(5'000, 'x').c_str());
+  fclose(file);
+  EXPECT_FAILS(OpenStatus(folder.File("text"), create), kFailedPrecondition, STORE_UNAVAILABLE);
+
+  {
+    ASSERT_TRUE(OpenStatus(folder.File("newer.db"), create).ok());
+  }
+  ASSERT_EQ(sqlite3_open(folder.File("newer.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 2", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  EXPECT_FAILS(OpenStatus(folder.File("newer.db"), create), kFailedPrecondition, STORE_UNAVAILABLE);
+}
+
+TEST(SqliteFileTest, PathsAreNotUris) {
+  detente::testing::TempDir folder;
+  SqliteOptions create;
+  create.create = true;
+  for (const char* name : {"a?mode=memory", "a#b", "a%20b", "ä b"}) {
+    {
+      ASSERT_TRUE(OpenStatus(folder.File(name), create).ok()) << name;
+    }
+    EXPECT_TRUE(OpenStatus(folder.File(name), {}).ok()) << name;
+  }
+}
+
+TEST(SqliteFileTest, NewCollectionsComeToOldStores) {
+  detente::testing::TempDir folder;
+  SqliteOptions create;
+  create.create = true;
+  {
+    ASSERT_TRUE(OpenSqlite(folder.File(), {"things"}, create).ok());
+  }
+  auto store = OpenSqlite(folder.File(), kCollections, create);
+  ASSERT_OK(store);
+  PutOne(*(*store)->writer(), "others", MakeVersion("a", 1, "x"), false, MakeCommit(1));
+}
+
+}  // namespace
+}  // namespace detente::store
