@@ -81,19 +81,21 @@ __all__ = [
 _FROM_RECORDS = ("Date", "from_dict", "to_dict")  # which import YAML
 
 
-def __getattr__(name: str) -> Any:
-    if name in _FROM_RECORDS:
-        from detente import records
+if not TYPE_CHECKING:  # the stubs name them one by one
 
-        return getattr(records, name)
-    if not name.startswith("_"):
-        from detente import _contract
+    def __getattr__(name: str) -> Any:
+        if name in _FROM_RECORDS:
+            from detente import records
 
-        messages = _contract.exported()
-        if name in messages:
-            globals().update(messages)
-            return messages[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return getattr(records, name)
+        if not name.startswith("_"):
+            from detente import _contract
+
+            messages = _contract.exported()
+            if name in messages:
+                globals().update(messages)
+                return messages[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -2,14 +2,13 @@
 
 import datetime
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
 
 from detente import errors
 from detente._contract import Method
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from detente._core import Connection
 

@@ -3,7 +3,7 @@
 import datetime
 import os
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
@@ -89,13 +89,15 @@ class _Records:
     def _of(self, resource: Resource) -> Any:
         raise NotImplementedError
 
-    def __getattr__(self, name: str) -> Any:
-        resource = None if name.startswith("_") else _contract.resources().get(name)
-        if resource is None:
-            raise AttributeError(_no_such(name), name=name, obj=self)
-        collection = self._of(resource)
-        self.__dict__[name] = collection
-        return collection
+    if not TYPE_CHECKING:  # the stubs name them one by one
+
+        def __getattr__(self, name: str) -> Any:
+            resource = None if name.startswith("_") else _contract.resources().get(name)
+            if resource is None:
+                raise AttributeError(_no_such(name), name=name, obj=self)
+            collection = self._of(resource)
+            self.__dict__[name] = collection
+            return collection
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *_contract.resources()})

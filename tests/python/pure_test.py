@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -39,6 +40,33 @@ def test_stubs_agree_with_the_contract() -> None:
     script = ROOT / "proto" / "generate_stubs.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_type_checkers_see_collections_and_messages(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import detente\n"
+        "with detente.connect('x') as db, db.batch() as batch:\n"
+        "    r1: detente.Release = db.releases.get('x')\n"
+        "    r2: detente.Person | None = db.at(1).persons.list().first()\n"
+        "    batch.persons.create(detente.Person(names=[detente.Name(full='A')]), id='a')\n"
+        "    detente.v1.GetReleaseRequest(name='x')\n"
+        "    db.relases  # error\n"
+        "    detente.Relase  # error\n"
+        "    db.at(1).persons.create()  # error\n"
+        "    db.persons.create(detente.Release())  # error\n"
+    )
+    package = Path(detente.__file__).parent.parent
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(program)]
+    done = subprocess.run(
+        [*command, f"--cache-dir={ROOT / '.mypy_cache'}"],
+        env=os.environ | {"MYPYPATH": str(package)},
+        capture_output=True,
+        text=True,
+    )
+    found = {int(line.split(":")[1]) for line in done.stdout.splitlines() if "program.py:" in line}
+    wanted = {n for n, line in enumerate(program.read_text().splitlines(), 1) if "# error" in line}
+    assert found == wanted, done.stdout + done.stderr
 
 
 def test_every_message_is_there_by_name() -> None:
