@@ -3,6 +3,7 @@
 #include <iterator>
 #include <limits>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/derived/derived.h"
@@ -245,6 +246,8 @@ class Application {
       if (HasElement(*pending.record, reference.list, reference.id)) return "";
       return absl::StrCat("the record has no `", reference.id, "` in ", reference.list);
     }
+    // A batch names the same sources again and again.
+    if (reference.list.empty() && live_.contains(reference.record)) return "";
     absl::string_view id;
     const Resource* resource = registry_.ParseName(reference.record, &id);
     if (resource == nullptr) {
@@ -258,7 +261,9 @@ class Application {
     if (!version.ok()) return version.status();
     if (!version->has_value()) return absl::StrCat(reference.record, ": no such record");
     if (reference.list.empty()) {
-      return (*version)->delete_time == 0 ? "" : absl::StrCat(reference.record, ": is deleted");
+      if ((*version)->delete_time != 0) return absl::StrCat(reference.record, ": is deleted");
+      live_.insert(reference.record);
+      return "";
     }
     auto record = Parse(*resource, **version);
     if (!record.ok()) return record.status();
@@ -272,6 +277,7 @@ class Application {
   const int64_t time_;
   bool changed_ = false;
   std::vector<Pending> pending_;
+  absl::flat_hash_set<std::string> live_;  // found so, after all operations
   std::vector<std::pair<std::string, std::string>> deleted_;  // name, field: not forced
 };
 
