@@ -290,10 +290,12 @@ class Validator {
 
   // From the element's content, so that loading the same record again gives the same ids.
   static std::string MakeId(const Message& element, absl::flat_hash_set<std::string>* taken) {
+    // Fetched once: OpenSSL 3 looks EVP_sha256() up anew at every use.
+    static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
     std::string content = EncodePayload(element);
     while (true) {
       unsigned char digest[EVP_MAX_MD_SIZE];
-      EVP_Digest(content.data(), content.size(), digest, nullptr, EVP_sha256(), nullptr);
+      EVP_Digest(content.data(), content.size(), digest, nullptr, sha256, nullptr);
       constexpr char kAlphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
       std::string id;
       for (int i = 0; i < 10; ++i) id.push_back(kAlphabet[digest[i] & 31]);
