@@ -247,6 +247,10 @@ def test_load_and_export(where: list[str], tmp_path: Path) -> None:
     assert f"{total + 2} created" in good("load", file, "--db", other)
     assert editable(good("export", "--db", other)) == editable(lines)
 
+    good("edit", "persons/a", "note=changed since", *where)
+    assert f"1 updated, {total + 1} unchanged" in good("load", file, *where)
+    assert "changed since" not in good("get", "persons/a", *where)
+
     people = good("export", "persons", *where)
     assert all('"name":"persons/' in line for line in people.splitlines())
     assert len(good("export", "--at", "1", *where).splitlines()) == 1

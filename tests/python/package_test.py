@@ -6,10 +6,14 @@ import pickle
 import re
 import threading
 from pathlib import Path
+from typing import Any
 
 import detente
 import pytest
 from detente import _contract, loading
+from detente._contract import Method
+from detente._session import Session
+from google.protobuf.message import Message
 from wire.process import Server
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "belarus-2025"
@@ -178,6 +182,23 @@ def test_get_many_is_in_order_at_one_revision(db: detente.Database) -> None:
         db.persons.get_many(["p00001", "nobody"])
     with pytest.raises(detente.InvalidArgumentError, match="names"):
         db.persons.get_many("p00001")
+
+
+def test_get_many_reads_one_revision(db: detente.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(db, 150)
+    call = Session.call
+
+    def call_and_write(self: Session, method: Method, request: Message) -> Any:
+        answer = call(self, method, request)
+        if "BatchGet" in method.path:
+            monkeypatch.undo()
+            db.persons.update("p00149", note="late")
+        return answer
+
+    monkeypatch.setattr(Session, "call", call_and_write)
+    found = db.persons.get_many([f"p{number:05}" for number in range(150)])
+    assert [person.note for person in found if person.note] == []
+    assert db.persons.get("p00149").note == "late"
 
 
 def test_get_many_takes_records_larger_than_one_answer(db: detente.Database) -> None:
