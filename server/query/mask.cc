@@ -1,5 +1,6 @@
 #include "query/mask.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -58,57 +59,63 @@ void Add(Kept* kept, const Path& path) {
   kept->whole = true;
 }
 
-void Project(const Kept& kept, Message* message);
+// What several sets keep, together: of an element, those of its own name and of every one.
+using Union = std::vector<const Kept*>;
 
-void ProjectElements(const Kept& kept, Message* message, const FieldDescriptor* field) {
+bool Whole(const Union& kept) {
+  return std::any_of(kept.begin(), kept.end(), [](const Kept* one) { return one->whole; });
+}
+
+void Project(const Union& kept, Message* message);
+
+void ProjectElements(const Union& kept, Message* message, const FieldDescriptor* field) {
   const Reflection* reflection = message->GetReflection();
   for (int i = reflection->FieldSize(*message, field) - 1; i >= 0; --i) {
     Message* element = reflection->MutableRepeatedMessage(message, field, i);
-    auto named = kept.elements.find(ElementKey(*element));
-    const Kept* by_name = named == kept.elements.end() ? nullptr : &named->second;
-    const Kept* by_star = kept.every.get();
-    if (by_name == nullptr && by_star == nullptr) {
+    Union below;
+    for (const Kept* one : kept) {
+      auto named = one->elements.find(ElementKey(*element));
+      if (named != one->elements.end()) below.push_back(&named->second);
+      if (one->every != nullptr) below.push_back(one->every.get());
+    }
+    if (below.empty()) {
       RemoveElement(message, field, i);
-    } else if (by_name != nullptr && by_star != nullptr) {
-      // Rare: keep the union by projecting two copies and merging what the second adds.
-      if (by_name->whole || by_star->whole) continue;
-      std::unique_ptr<Message> copy(element->New());
-      copy->CopyFrom(*element);
-      Project(*by_star, copy.get());
-      Project(*by_name, element);
-      std::vector<const FieldDescriptor*> set;
-      copy->GetReflection()->ListFields(*copy, &set);
-      for (const FieldDescriptor* f : set) {
-        element->GetReflection()->ClearField(element, f);
-      }
-      element->MergeFrom(*copy);
-    } else {
-      const Kept* only = by_name != nullptr ? by_name : by_star;
-      if (!only->whole) Project(*only, element);
+    } else if (!Whole(below)) {
+      Project(below, element);
     }
   }
 }
 
-void Project(const Kept& kept, Message* message) {
+void Project(const Union& kept, Message* message) {
   const Reflection* reflection = message->GetReflection();
   std::vector<const FieldDescriptor*> set;
   reflection->ListFields(*message, &set);
   reflection->MutableUnknownFields(message)->Clear();
   for (const FieldDescriptor* field : set) {
-    auto found = kept.fields.find(field);
-    if (found == kept.fields.end()) {
+    Union below;
+    for (const Kept* one : kept) {
+      auto found = one->fields.find(field);
+      if (found != one->fields.end()) below.push_back(&found->second);
+    }
+    if (below.empty()) {
       reflection->ClearField(message, field);
-    } else if (found->second.whole) {
+    } else if (Whole(below)) {
       continue;
     } else if (field->is_repeated()) {
-      ProjectElements(found->second, message, field);
+      ProjectElements(below, message, field);
     } else {
-      Project(found->second, reflection->MutableMessage(message, field));
+      Project(below, reflection->MutableMessage(message, field));
     }
   }
 }
 
 void CopyField(const Message& source, const FieldDescriptor* field, Message* target) {
+  // Of a oneof, a swap would bring along whichever other field the source has set.
+  if (field->real_containing_oneof() != nullptr &&
+      !source.GetReflection()->HasField(source, field)) {
+    target->GetReflection()->ClearField(target, field);
+    return;
+  }
   std::unique_ptr<Message> copy(source.New());
   copy->CopyFrom(source);
   source.GetReflection()->SwapFields(copy.get(), target, {field});
@@ -209,7 +216,7 @@ void Mask::Project(Message* message) const {
   if (everything_) return;
   Kept kept;
   for (const Path& path : paths_) Add(&kept, path);
-  query::Project(kept, message);
+  query::Project({&kept}, message);
 }
 
 absl::Status Mask::Update(const Message& source, Message* target) const {
