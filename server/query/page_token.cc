@@ -70,8 +70,9 @@ std::string SealPageToken(const PageToken& token, absl::string_view arguments_ha
 absl::StatusOr<PageToken> OpenPageToken(absl::string_view text, absl::string_view arguments_hash,
                                         absl::string_view key, absl::Time now) {
   std::string bytes;
+  // The decoder takes spaces and stray bits too; a token has one text.
   if (text.size() > kMaxTokenText || !absl::WebSafeBase64Unescape(text, &bytes) ||
-      bytes.size() < kFixedBytes + kSealBytes) {
+      bytes.size() < kFixedBytes + kSealBytes || absl::WebSafeBase64Escape(bytes) != text) {
     return Invalid("page_token: not a page token; pass `next_page_token` on as it came");
   }
   absl::string_view content(bytes.data(), bytes.size() - kSealBytes);
