@@ -201,12 +201,12 @@ absl::StatusOr<Bytes> Get(const Call& call) {
   const Resource& resource = *call.method.resource;
   std::string id;
   absl::Status status = ParseRecordName(resource, GetString(call.request, "name"), "name", &id);
-  if (!status.ok()) return status;
-  if (!Has(call.request, "at") && !Has(call.request, "read_mask")) {
+  if (status.ok() && !Has(call.request, "at") && !Has(call.request, "read_mask")) {
     return call.engine.GetNewest(resource, id);
   }
   auto mask = ReadMaskOf(call);
-  if (!mask.ok()) return mask.status();
+  Collect(mask.status(), &status);
+  if (!status.ok()) return status;
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
   auto version = call.engine.Get(resource, id, *view);
@@ -221,14 +221,14 @@ absl::StatusOr<Bytes> List(const Call& call) {
   if (!GetString(call.request, "order_by").empty()) return NotServedYet("order_by");
   if (GetBool(call.request, "return_total_size")) return NotServedYet("return_total_size");
   auto mask = ReadMaskOf(call);
-  if (!mask.ok()) return mask.status();
+  absl::Status status = mask.status();
   const bool show_deleted = GetBool(call.request, "show_deleted");
   auto page = PageOf(call);
-  if (!page.ok()) return page.status();
+  Collect(page.status(), &status);
+  if (!status.ok()) return status;
   PageFiller filler(call, *page, *mask);
-  absl::Status status =
-      call.engine.List(*call.method.resource, page->last, page->view, show_deleted,
-                       [&](Version& version) { return filler.Take(version, version.id); });
+  status = call.engine.List(*call.method.resource, page->last, page->view, show_deleted,
+                            [&](Version& version) { return filler.Take(version, version.id); });
   if (status.ok()) status = filler.status();
   if (!status.ok()) return status;
   filler.response().SetText("next_page_token", filler.NextPageToken());
@@ -240,11 +240,11 @@ absl::StatusOr<Bytes> ListRevisions(const Call& call) {
   const Resource& resource = *call.method.resource;
   std::string id;
   absl::Status status = ParseRecordName(resource, GetString(call.request, "name"), "name", &id);
-  if (!status.ok()) return status;
   auto mask = ReadMaskOf(call);
-  if (!mask.ok()) return mask.status();
+  Collect(mask.status(), &status);
   auto page = PageOf(call);
-  if (!page.ok()) return page.status();
+  Collect(page.status(), &status);
+  if (!status.ok()) return status;
   if (auto newest = call.engine.Get(resource, id, page->view); !newest.ok()) {
     return newest.status();
   }
@@ -272,15 +272,16 @@ absl::StatusOr<Bytes> BatchGet(const Call& call) {
     return InvalidFields({{"names", absl::StrCat("at most ", kMaxBatchGetNames, ", got ", count)}},
                          v1::LIMIT_EXCEEDED);
   }
-  auto mask = ReadMaskOf(call);
-  if (!mask.ok()) return mask.status();
+  absl::Status status;
   std::vector<std::string> ids(count);
   for (int i = 0; i < count; ++i) {
-    absl::Status status =
-        ParseRecordName(resource, reflection->GetRepeatedString(call.request, names, i),
-                        absl::StrCat("names[", i, "]"), &ids[i]);
-    if (!status.ok()) return status;
+    Collect(ParseRecordName(resource, reflection->GetRepeatedString(call.request, names, i),
+                            absl::StrCat("names[", i, "]"), &ids[i]),
+            &status);
   }
+  auto mask = ReadMaskOf(call);
+  Collect(mask.status(), &status);
+  if (!status.ok()) return status;
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
   ResponseWriter response(call);

@@ -160,11 +160,13 @@ absl::Status FillFromBatch(const engine::Registry& registry,
       absl::Status status = Unpack(registry, in.update().record(), operation);
       if (!status.ok()) return status;
       operation->etag = GetString(*operation->record, "etag");
-      status = MaskOf(in.update().update_mask(), *operation->record, field + ".update.update_mask",
-                      &operation->mask);
-      if (!status.ok()) return status;
-      return ParseRecordName(*operation->resource, GetString(*operation->record, "name"),
-                             operation->field + ".name", &operation->id);
+      operation->mask_field = field + ".update.update_mask";
+      status = ParseRecordName(*operation->resource, GetString(*operation->record, "name"),
+                               operation->field + ".name", &operation->id);
+      Collect(MaskOf(in.update().update_mask(), *operation->record, operation->mask_field,
+                     &operation->mask),
+              &status);
+      return status;
     }
     case v1::BatchWriteRequest::Operation::kSoftDelete:
       operation->kind = Operation::Kind::kDelete;
@@ -216,11 +218,13 @@ void HandleUpdate(const Call& call, Done done) {
     if (absl::Status s = TakeRecord(call, operation); !s.ok()) return s;
     operation->allow_missing = GetBool(call.request, "allow_missing");
     operation->etag = GetString(*operation->record, "etag");
-    absl::Status status = MaskOf(GetMask(call.request, "update_mask"), *operation->record,
-                                 "update_mask", &operation->mask);
-    if (!status.ok()) return status;
-    return ParseRecordName(*operation->resource, GetString(*operation->record, "name"),
-                           singular + ".name", &operation->id);
+    absl::Status status =
+        ParseRecordName(*operation->resource, GetString(*operation->record, "name"),
+                        singular + ".name", &operation->id);
+    Collect(MaskOf(GetMask(call.request, "update_mask"), *operation->record, operation->mask_field,
+                   &operation->mask),
+            &status);
+    return status;
   });
 }
 
@@ -250,13 +254,15 @@ void HandleBatchWrite(const Call& call, Done done) {
   }
   auto commit = CommitRequestOf(call);
   if (!commit.ok()) return done(commit.status());
+  absl::Status status;
   for (int i = 0; i < request.operations_size(); ++i) {
     Operation operation;
-    absl::Status status = FillFromBatch(call.engine.registry(), request.operations(i),
-                                        absl::StrCat("operations[", i, "]"), &operation);
-    if (!status.ok()) return done(status);
+    Collect(FillFromBatch(call.engine.registry(), request.operations(i),
+                          absl::StrCat("operations[", i, "]"), &operation),
+            &status);
     commit->operations.push_back(std::move(operation));
   }
+  if (!status.ok()) return done(status);
   call.engine.Write(*std::move(commit),
                     [done = std::move(done)](absl::StatusOr<CommitResult> result) mutable {
                       if (!result.ok()) return done(result.status());

@@ -133,7 +133,9 @@ class Application {
     if (operation.kind == Operation::Kind::kUpdate && !operation.mask.everything()) {
       // What a mask left out was not asked for when the record was checked.
       std::unique_ptr<Message> whole(resource.prototype->New());
-      if (absl::Status s = operation.mask.Update(*operation.record, whole.get()); !s.ok()) {
+      if (absl::Status s =
+              operation.mask.Update(*operation.record, whole.get(), operation.mask_field);
+          !s.ok()) {
         return s;
       }
       operation.record = std::move(whole);
@@ -162,7 +164,9 @@ class Application {
     } else {
       std::unique_ptr<Message> merged((*before)->New());
       merged->CopyFrom(**before);
-      if (absl::Status s = operation.mask.Update(*operation.record, merged.get()); !s.ok()) {
+      if (absl::Status s =
+              operation.mask.Update(*operation.record, merged.get(), operation.mask_field);
+          !s.ok()) {
         return s;
       }
       KeepUnknownFields(**before, merged.get());
@@ -277,7 +281,7 @@ class Application {
   const int64_t time_;
   bool changed_ = false;
   std::vector<Pending> pending_;
-  absl::flat_hash_set<std::string> live_;  // found so, after all operations
+  absl::flat_hash_set<std::string> live_;                     // found so, after all operations
   std::vector<std::pair<std::string, std::string>> deleted_;  // name, field: not forced
 };
 

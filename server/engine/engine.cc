@@ -205,17 +205,18 @@ absl::Status Engine::Prepare(CommitRequest& request) {
                                                           ": named twice in one commit")});
     }
   }
-  if (!violations.empty()) return InvalidFields(violations);
+  absl::Status status;
+  if (!violations.empty()) status = InvalidFields(violations);
   for (Operation& operation : request.operations) {
     if (operation.record == nullptr) continue;
     const bool whole = operation.kind == Operation::Kind::kCreate || operation.mask.everything();
-    absl::Status status =
+    absl::Status wrong =
         ValidateRecord(*operation.resource, whole ? Validate::kWhole : Validate::kPartial,
                        operation.field, operation.record.get());
-    if (!status.ok()) return status;
-    if (whole) Derive(operation.record.get());
+    if (wrong.ok() && whole) Derive(operation.record.get());
+    Collect(wrong, &status);
   }
-  return absl::OkStatus();
+  return status;
 }
 
 void Engine::Write(CommitRequest request, Done done) {

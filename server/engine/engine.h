@@ -47,6 +47,7 @@ struct Operation {
   bool force = false;  // of a delete: although live records refer to it
   std::string etag;    // checked if not empty
   std::string field;   // the request's field that holds the record or name, for violations
+  std::string mask_field = "update_mask";  // the one that holds the mask
 };
 
 struct CommitRequest {

@@ -10,8 +10,21 @@ namespace {
 constexpr absl::string_view kTypePrefix = "type.googleapis.com/";
 constexpr absl::string_view kDomain = "detente";
 
+constexpr size_t kMaxViolations = 100;  // of one answer
+
 std::string TypeUrl(const google::protobuf::Message& detail) {
   return absl::StrCat(kTypePrefix, detail.GetDescriptor()->full_name());
+}
+
+std::vector<Violation> ViolationsOf(const absl::Status& status) {
+  google::rpc::BadRequest bad;
+  std::vector<Violation> violations;
+  auto payload = status.GetPayload(TypeUrl(bad));
+  if (!payload.has_value() || !bad.ParseFromString(std::string(*payload))) return violations;
+  for (const auto& violation : bad.field_violations()) {
+    violations.push_back({violation.field(), violation.description()});
+  }
+  return violations;
 }
 
 }  // namespace
@@ -47,6 +60,21 @@ absl::Status InvalidFields(const std::vector<Violation>& violations, v1::ErrorRe
 
 absl::Status InvalidField(absl::string_view field, absl::string_view description) {
   return InvalidFields({{std::string(field), std::string(description)}});
+}
+
+void Collect(const absl::Status& more, absl::Status* all) {
+  if (more.ok()) return;
+  if (all->ok()) {
+    *all = more;
+    return;
+  }
+  std::vector<Violation> violations = ViolationsOf(*all);
+  const std::vector<Violation> added = ViolationsOf(more);
+  if (violations.empty() || added.empty() || violations.size() >= kMaxViolations) return;
+  const v1::ErrorReason reason = ReasonOf(*all);
+  violations.insert(violations.end(), added.begin(), added.end());
+  if (violations.size() > kMaxViolations) violations.resize(kMaxViolations);
+  *all = InvalidFields(violations, reason == ReasonOf(more) ? reason : v1::INVALID_FIELD);
 }
 
 absl::Status QueueFull(absl::string_view queue, absl::Duration retry_after) {

@@ -33,6 +33,10 @@ absl::Status InvalidFields(const std::vector<Violation>& violations,
                            v1::ErrorReason reason = v1::INVALID_FIELD);
 absl::Status InvalidField(absl::string_view field, absl::string_view description);
 
+// Adds the violations of `more` to those of `all`, so that callers hear of everything that is
+// wrong. The first failure stays where either is no BadRequest.
+void Collect(const absl::Status& more, absl::Status* all);
+
 // Adds a google.rpc detail.
 void AddDetail(absl::Status& status, const google::protobuf::Message& detail);
 

@@ -219,10 +219,10 @@ void Mask::Project(Message* message) const {
   query::Project({&kept}, message);
 }
 
-absl::Status Mask::Update(const Message& source, Message* target) const {
+absl::Status Mask::Update(const Message& source, Message* target, absl::string_view field) const {
   for (const Path& path : paths_) {
     absl::Status status = UpdatePath(path, 0, source, target);
-    if (!status.ok()) return InvalidField("update_mask", status.message());
+    if (!status.ok()) return InvalidField(field, status.message());
   }
   return absl::OkStatus();
 }

@@ -32,8 +32,9 @@ class Mask {
   // Writes what the mask names from `source` into `target`: set where source has it, cleared where
   // it has not. A named element that only the source has is added, one that only the target has is
   // removed. Fails where a path leads through an element that either lacks.
-  absl::Status Update(const google::protobuf::Message& source,
-                      google::protobuf::Message* target) const;
+  // `field` is the request's field, for error messages.
+  absl::Status Update(const google::protobuf::Message& source, google::protobuf::Message* target,
+                      absl::string_view field = "update_mask") const;
 
  private:
   bool everything_ = true;

@@ -962,6 +962,49 @@ def test_batch_write_of_bad_operations(records: Collection, its_world: World) ->
     assert client.revision() == before
 
 
+# --- All that is wrong ---------------------------------------------------------------------------
+
+
+def test_all_arguments_that_are_wrong_are_reported(records: Collection, its_world: World) -> None:
+    client, resource = its_world.client, records.resource
+    singular = resource.singular
+    before = client.revision()
+    bad_mask = {"read_mask": ["nothing", "nor_this"]}
+    refuses_fields(["name", "read_mask", "read_mask"], records.get, "x", **bad_mask)
+    refuses_fields(["page_size", "read_mask", "read_mask"], records.list, page_size=-1, **bad_mask)
+    good = f"{resource.collection}/{MISSING}"
+    fields = ["names[0]", "names[2]", "read_mask", "read_mask"]
+    refuses_fields(fields, records.batch_get, "x", good, "y", **bad_mask)
+    fields = ["name", "page_size", "read_mask", "read_mask"]
+    revisions = {"name": "x", "page_size": -1, **bad_mask}
+    refuses_fields(fields, records.call, "list_revisions", **revisions)
+    fields = [f"{singular}.name", "update_mask"]
+    refuses_fields(fields, records.update, resource.new(note="x"), update_mask=["nothing"])
+
+    dated = its_world.record(resource)
+    dated.citations[0].assert_date.edtf = "never"
+    element = f'citations["{ELEMENT}"].assert_date.edtf'
+    fields = ["request_id", "reason", f"{singular}.{element}"]
+    long = {"request_id": "r" * 65, "reason": "r" * 5000}
+    refuses_fields(fields, records.create, dated, new_id(), **long)
+    operation = {"create": {"record": dated}}
+    fields = [f"operations[{i}].create.record.{element}" for i in (0, 2)]
+    fine = {"create": {"record": its_world.least(resource)}}
+    refuses_fields(fields, client.batch_write, operation, fine, operation)
+    nameless = {"update": {"record": resource.new(), "update_mask": ["nothing"]}}
+    fields = ["operations[0].update.record.name", "operations[0].update.update_mask"]
+    fields += ["operations[1].soft_delete.name"]
+    refuses_fields(fields, client.batch_write, nameless, {"soft_delete": {"name": "x"}})
+    # Found in the writer's transaction.
+    made = make(records, its_world)
+    absent = resource.new(name=made.name)
+    absent.citations.add(id="e9", quote="x")
+    update = {"record": absent, "update_mask": ['citations["e9"].quote']}
+    place = "operations[1].update.update_mask"
+    refuses_fields([place], client.batch_write, fine, {"update": update})
+    assert client.revision() == before + 1
+
+
 # --- Unknown fields -----------------------------------------------------------------------------
 
 
