@@ -50,20 +50,33 @@ absl::Time DeadlineOf(const CallbackServerContext& context) {
              : absl::FromChrono(context.deadline());
 }
 
+// The calls that the executor or the writer have in hand.
+struct CallsInFlight {
+  std::atomic<int> count = 0;
+  std::atomic<bool> draining = false;  // further calls are refused
+};
+
 // One call. Freed when gRPC and the handler are both done with it; `cancelled` outlives the
 // reactor, for the writer's look at it.
 class UnaryCall : public ServerUnaryReactor {
  public:
-  UnaryCall() : cancelled_(std::make_shared<std::atomic<bool>>(false)) {}
+  explicit UnaryCall(CallsInFlight& calls)
+      : calls_(calls), cancelled_(std::make_shared<std::atomic<bool>>(false)) {
+    ++calls_.count;
+  }
 
   void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    --calls_.count;
+    delete this;
+  }
   // Neither of the two above waits, so gRPC need not call them in a thread of their own.
   bool InternalInlineable() override { return true; }
 
   const std::shared_ptr<std::atomic<bool>>& cancelled() const { return cancelled_; }
 
  private:
+  CallsInFlight& calls_;
   std::shared_ptr<std::atomic<bool>> cancelled_;
 };
 
@@ -96,8 +109,8 @@ class RequestBytes {
 class RawService : public grpc::Service {
  public:
   RawService(const google::protobuf::ServiceDescriptor* descriptor,
-             const api::HandlerTable& handlers, Executor& executor)
-      : handlers_(handlers), executor_(executor) {
+             const api::HandlerTable& handlers, Executor& executor, CallsInFlight& calls)
+      : handlers_(handlers), executor_(executor), calls_(calls) {
     for (int i = 0; i < descriptor->method_count(); ++i) {
       paths_.push_back(
           absl::StrCat("/", descriptor->full_name(), "/", descriptor->method(i)->name()));
@@ -128,7 +141,12 @@ class RawService : public grpc::Service {
       Answer(reactor, response, *std::move(cached));
       return reactor;
     }
-    auto* call = new UnaryCall();
+    auto* call = new UnaryCall(calls_);
+    if (calls_.draining) {
+      Answer(call, response,
+             Error(absl::StatusCode::kUnavailable, v1::SHUTTING_DOWN, "the server is going down"));
+      return call;
+    }
     api::CallContext call_context;
     call_context.deadline = DeadlineOf(*context);
     call_context.cancelled = [cancelled = call->cancelled()] {
@@ -149,6 +167,7 @@ class RawService : public grpc::Service {
 
   const api::HandlerTable& handlers_;
   Executor& executor_;
+  CallsInFlight& calls_;
   std::list<std::string> paths_;  // gRPC keeps pointers to them
 };
 
@@ -166,7 +185,8 @@ class GrpcServer : public Server {
     // see.
     builder.SetMaxReceiveMessageSize(5 << 20);
     for (const auto* service : instance.registry().services()) {
-      services_.push_back(std::make_unique<RawService>(service, instance.handlers(), *executor_));
+      services_.push_back(
+          std::make_unique<RawService>(service, instance.handlers(), *executor_, calls_));
       builder.RegisterService(services_.back().get());
     }
     server_ = builder.BuildAndStart();
@@ -194,7 +214,12 @@ class GrpcServer : public Server {
   void Drain(absl::Duration grace) override {
     if (server_ == nullptr) return;
     if (auto* health = server_->GetHealthCheckService()) health->Shutdown();
-    server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+    // Shutdown(deadline) would wait for idle clients too: one that makes no call does not see that
+    // it is asked to leave.
+    calls_.draining = true;
+    const absl::Time until = absl::Now() + grace;
+    while (calls_.count > 0 && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
+    server_->Shutdown(absl::ToChronoTime(absl::Now()));
     server_->Wait();
     executor_.reset();
     server_.reset();
@@ -202,6 +227,7 @@ class GrpcServer : public Server {
 
  private:
   std::string address_;
+  CallsInFlight calls_;
   std::unique_ptr<Executor> executor_;
   std::vector<std::unique_ptr<RawService>> services_;
   std::unique_ptr<grpc::Server> server_;

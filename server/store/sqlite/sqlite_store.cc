@@ -567,25 +567,25 @@ class SqliteStore : public Store {
     struct stat info;
     if (stat(path.c_str(), &info) != 0) {
       if (errno != ENOENT) {
-        return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNAVAILABLE,
+        return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNUSABLE,
                      absl::StrCat(path, ": ", std::strerror(errno)));
       }
       if (!options.create || options.read_only) {
-        return Error(absl::StatusCode::kNotFound, v1::STORE_UNAVAILABLE,
+        return Error(absl::StatusCode::kNotFound, v1::STORE_NOT_FOUND,
                      absl::StrCat(path,
                                   ": no such store; say that it is to be created, or check "
                                   "the path"),
                      {{"path", path}});
       }
     } else if (!S_ISREG(info.st_mode)) {
-      return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNAVAILABLE,
+      return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNUSABLE,
                    absl::StrCat(path, ": not a file"), {{"path", path}});
     }
     return options.read_only ? absl::OkStatus() : lock_.Lock(path + ".lock", path);
   }
 
   static absl::Status NotOurs(absl::string_view path, const absl::Status& cause) {
-    return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNAVAILABLE,
+    return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNUSABLE,
                  absl::StrCat(path, ": can't be opened as a store: ", cause.message()),
                  {{"path", std::string(path)}});
   }
@@ -596,12 +596,12 @@ class SqliteStore : public Store {
     auto format = main_->connection().Number("PRAGMA user_version");
     if (!format.ok()) return NotOurs(path, format.status());
     if (*application != kApplicationId) {
-      return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNAVAILABLE,
+      return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNUSABLE,
                    absl::StrCat(path, ": a SQLite file, but not a Détente store"),
                    {{"path", std::string(path)}});
     }
     if (*format != kFormat) {
-      return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNAVAILABLE,
+      return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_UNUSABLE,
                    absl::StrCat(path, ": made by another version of Détente (format ", *format,
                                 ", this one knows ", kFormat, ")"),
                    {{"path", std::string(path)}});

@@ -539,13 +539,13 @@ absl::Status OpenStatus(const std::string& path, const SqliteOptions& options) {
 
 TEST(SqliteFileTest, MissingFilesAreNotMadeUnasked) {
   detente::testing::TempDir folder;
-  EXPECT_FAILS(OpenStatus(folder.File(), {}), kNotFound, STORE_UNAVAILABLE);
+  EXPECT_FAILS(OpenStatus(folder.File(), {}), kNotFound, STORE_NOT_FOUND);
   SqliteOptions read_only;
   read_only.read_only = read_only.create = true;
-  EXPECT_FAILS(OpenStatus(folder.File(), read_only), kNotFound, STORE_UNAVAILABLE);
+  EXPECT_FAILS(OpenStatus(folder.File(), read_only), kNotFound, STORE_NOT_FOUND);
   SqliteOptions create;
   create.create = true;
-  EXPECT_FAILS(OpenStatus(folder.File(""), create), kFailedPrecondition, STORE_UNAVAILABLE);
+  EXPECT_FAILS(OpenStatus(folder.File(""), create), kFailedPrecondition, STORE_UNUSABLE);
   EXPECT_FALSE(OpenStatus(folder.File("no/such/folder/x.db"), create).ok());
 }
 
@@ -576,12 +576,12 @@ TEST(SqliteFileTest, OtherFilesAreLeftAlone) {
   ASSERT_EQ(sqlite3_open(folder.File("other.db").c_str(), &db), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(db, "CREATE TABLE t (x)", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(db);
-  EXPECT_FAILS(OpenStatus(folder.File("other.db"), create), kFailedPrecondition, STORE_UNAVAILABLE);
+  EXPECT_FAILS(OpenStatus(folder.File("other.db"), create), kFailedPrecondition, STORE_UNUSABLE);
 
   FILE* file = fopen(folder.File("text").c_str(), "w");
   fprintf(file, "%s", std::string(5'000, 'x').c_str());
   fclose(file);
-  EXPECT_FAILS(OpenStatus(folder.File("text"), create), kFailedPrecondition, STORE_UNAVAILABLE);
+  EXPECT_FAILS(OpenStatus(folder.File("text"), create), kFailedPrecondition, STORE_UNUSABLE);
 
   {
     ASSERT_TRUE(OpenStatus(folder.File("newer.db"), create).ok());
@@ -589,7 +589,7 @@ TEST(SqliteFileTest, OtherFilesAreLeftAlone) {
   ASSERT_EQ(sqlite3_open(folder.File("newer.db").c_str(), &db), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 2", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(db);
-  EXPECT_FAILS(OpenStatus(folder.File("newer.db"), create), kFailedPrecondition, STORE_UNAVAILABLE);
+  EXPECT_FAILS(OpenStatus(folder.File("newer.db"), create), kFailedPrecondition, STORE_UNUSABLE);
 }
 
 TEST(SqliteFileTest, PathsAreNotUris) {
