@@ -79,8 +79,8 @@ TEST(HeadCacheTest, KeepsWithinItsBytesAndDropsTheLeastRecentlyUsed) {
 void Stress(const std::string& path, size_t cache_bytes) {
   auto engine = testing::OpenEngine(path, {}, {cache_bytes});
   const Resource& persons = testing::ResourceOf(v1::Person());
-  constexpr int kRecords = 6;
-  constexpr int kWrites = 150;
+  constexpr int kRecords = 24;
+  const int writes = path == ":memory:" ? 1'000 : 150;
   v1::Person person;
   std::array<std::atomic<store::Revision>, kRecords> acknowledged{};
   for (int i = 0; i < kRecords; ++i) {
@@ -104,7 +104,7 @@ void Stress(const std::string& path, size_t cache_bytes) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 2; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < kWrites; ++i) {
+      for (int i = 0; i < writes; ++i) {
         const int record = (i * 2 + t) % kRecords;
         v1::Person next;
         next.set_note(absl::StrCat(t, "-", i, std::string(200, 'x')));
