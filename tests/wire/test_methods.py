@@ -207,6 +207,16 @@ def test_every_path_of_a_record_can_be_read_alone(records: Collection, its_world
         assert got == expected
 
 
+def test_an_empty_mask_is_none(records: Collection, its_world: World) -> None:
+    made = make(records, its_world, full=True)
+    assert records.get(made.name, read_mask=[]) == made
+    assert list(records.rows(records.batch_get(made.name, read_mask=[]))) == [made]
+    updated = records.update(type(made)(name=made.name, note="x"), update_mask=[])
+    expected = content(made, its_world.contract)
+    expected.note = "x"
+    assert content(updated, its_world.contract) == expected
+
+
 def test_masks_that_are_none(records: Collection, its_world: World) -> None:
     made = make(records, its_world)
     bad = [
@@ -436,6 +446,26 @@ def test_update_of_a_missing_record(records: Collection, its_world: World) -> No
     records.delete(made.name)
     refuses(Code.NOT_FOUND, "RECORD_NOT_FOUND", records.update, sent)
     refuses(Code.ALREADY_EXISTS, "RECORD_EXISTS", records.update, sent, allow_missing=True)
+
+
+def test_update_of_a_missing_record_asks_for_what_it_must_have(
+    records: Collection, its_world: World
+) -> None:
+    """By a mask, only what it names is written; a new record without a required field is none."""
+    resource = records.resource
+    required = [
+        f.name for f in resource.descriptor.fields if "REQUIRED" in its_world.contract.behavior(f)
+    ]
+    sent = its_world.record(resource)
+    sent.name = f"{resource.collection}/{new_id()}"
+    arguments = {"update_mask": ["note"], "allow_missing": True}
+    if required:
+        fields = [f"{resource.singular}.{name}" for name in required]
+        refuses_fields(fields, records.update, sent, **arguments)
+        return
+    made = records.update(sent, **arguments)
+    expected = resource.new(note=sent.note, review_state=1, visibility=1)
+    assert content(made, its_world.contract) == expected
 
 
 def test_stale_etags(records: Collection, its_world: World) -> None:
