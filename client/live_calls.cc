@@ -8,7 +8,7 @@ namespace detente {
 
 LiveCalls::Scope::Scope(LiveCalls& calls, std::function<void()> cancel)
     : calls_(calls), cancel_(std::move(cancel)) {
-  absl::MutexLock lock(&calls_.mutex_);
+  const std::lock_guard lock(calls_.mutex_);
   if (calls_.closed()) return;
   entered_ = true;
   calls_.scopes_.insert(this);
@@ -16,21 +16,20 @@ LiveCalls::Scope::Scope(LiveCalls& calls, std::function<void()> cancel)
 
 LiveCalls::Scope::~Scope() {
   if (!entered_) return;
-  absl::MutexLock lock(&calls_.mutex_);
+  const std::lock_guard lock(calls_.mutex_);
   calls_.scopes_.erase(this);
+  if (calls_.closed()) calls_.left_.notify_all();
 }
 
 void LiveCalls::Close() {
-  absl::MutexLock lock(&mutex_);
+  std::unique_lock lock(mutex_);
   if (!closed()) {
     closed_.store(true, std::memory_order_release);
     for (const Scope* scope : scopes_) scope->cancel_();
   }
-  const auto others_are_done = [this, self = std::this_thread::get_id()] {
-    mutex_.AssertHeld();
+  left_.wait(lock, [this, self = std::this_thread::get_id()] {
     return absl::c_all_of(scopes_, [&](const Scope* scope) { return scope->thread_ == self; });
-  };
-  mutex_.Await(absl::Condition(&others_are_done));
+  });
 }
 
 absl::Status ClosedBefore() { return absl::FailedPreconditionError("the connection is closed"); }

@@ -3,12 +3,13 @@
 #define DETENTE_CLIENT_LIVE_CALLS_H_
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <thread>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/connection.h"
 
@@ -48,9 +49,10 @@ class LiveCalls {
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
  private:
-  absl::Mutex mutex_;
-  std::atomic<bool> closed_ = false;  // written under mutex_
-  absl::flat_hash_set<Scope*> scopes_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;
+  std::condition_variable left_;
+  std::atomic<bool> closed_ = false;          // written under mutex_
+  absl::flat_hash_set<const Scope*> scopes_;  // under mutex_
 };
 
 // What a call on a closed connection fails with, and what one fails with that closing has ended.

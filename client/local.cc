@@ -1,12 +1,12 @@
 #include "client/local.h"
 
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "client/fork.h"
 #include "client/live_calls.h"
@@ -45,6 +45,36 @@ class Cancellation {
   std::atomic<bool> by_caller_ = false;
 };
 
+// What a call comes to, from the caller's thread or from the engine's writer. The caller waits for
+// it in any case: a write that is being committed is worth that, for its outcome; one that is not
+// yet is dropped as soon as it is cancelled.
+class Answer {
+ public:
+  void Set(absl::StatusOr<api::Bytes> result) {
+    const std::lock_guard lock(mutex_);
+    result_ = std::move(result);
+    set_.notify_one();  // under the lock, for the waiter destroys this
+  }
+
+  // False if there is none after `timeout`.
+  bool Wait(absl::Duration timeout) {
+    std::unique_lock lock(mutex_);
+    const auto is_set = [this] { return result_.has_value(); };
+    if (timeout != absl::InfiniteDuration()) {
+      return set_.wait_for(lock, absl::ToChronoMilliseconds(timeout), is_set);
+    }
+    set_.wait(lock, is_set);
+    return true;
+  }
+
+  const absl::StatusOr<api::Bytes>& result() const { return *result_; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable set_;
+  std::optional<absl::StatusOr<api::Bytes>> result_;
+};
+
 class LocalConnection final : public Connection {
  public:
   LocalConnection(absl::string_view path, std::unique_ptr<api::Instance> instance)
@@ -80,22 +110,13 @@ class LocalConnection final : public Connection {
     if (options.timeout.has_value()) context.deadline = absl::Now() + *options.timeout;
     context.cancelled = [&cancellation] { return cancellation.cancelled(); };
 
-    // What `done` touches outlives it: the wait below ends with it only. A write that is being
-    // committed is worth the wait, for its outcome; one that is not yet is dropped as soon as it is
-    // cancelled.
-    absl::StatusOr<api::Bytes> result;
-    absl::Notification done;
-    handlers.Call(*handler, request, context, [&](absl::StatusOr<api::Bytes> answer) {
-      result = std::move(answer);
-      done.Notify();
-    });
-    if (!done.HasBeenNotified()) {
-      if (options.cancelled) {
-        while (!done.WaitForNotificationWithTimeout(kCancelInterval)) cancellation.cancelled();
-      } else {
-        done.WaitForNotification();
-      }
+    Answer answer;
+    handlers.Call(*handler, request, context,
+                  [&answer](absl::StatusOr<api::Bytes> result) { answer.Set(std::move(result)); });
+    while (!answer.Wait(options.cancelled ? kCancelInterval : absl::InfiniteDuration())) {
+      cancellation.cancelled();
     }
+    const absl::StatusOr<api::Bytes>& result = answer.result();
     if (result.ok()) return **result;
     if (absl::IsCancelled(result.status()) && !cancellation.by_caller() && state_->calls.closed()) {
       return ClosedDuring();
@@ -106,7 +127,7 @@ class LocalConnection final : public Connection {
   void Close() override {
     if (!CheckEpoch(epoch_).ok()) return;
     state_->calls.Close();
-    absl::MutexLock lock(&state_->closing);
+    const std::lock_guard lock(state_->closing);
     state_->instance.reset();
   }
 
@@ -119,7 +140,7 @@ class LocalConnection final : public Connection {
 
     const std::string path;
     LiveCalls calls;
-    absl::Mutex closing;
+    std::mutex closing;
     std::shared_ptr<api::Instance>
         instance;  // written by Close, under `closing`, with no call live
   };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <memory>
+#include <mutex>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -16,7 +17,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/fork.h"
 #include "client/live_calls.h"
@@ -210,21 +210,21 @@ class RemoteConnection final : public Connection {
           channel(std::move(channel)) {}
 
     std::shared_ptr<grpc::Channel> Channel() {
-      const absl::MutexLock lock(&mutex);
+      const std::lock_guard lock(mutex);
       return channel;
     }
 
     // A channel that lives on keeps its sockets, and a server that drains waits for them.
     void Disconnect() {
-      const absl::MutexLock lock(&mutex);
+      const std::lock_guard lock(mutex);
       channel = nullptr;
     }
 
     const std::string target;
     const std::string authorization;
     const absl::Duration timeout;
-    absl::Mutex mutex;
-    std::shared_ptr<grpc::Channel> channel ABSL_GUARDED_BY(mutex);  // null once closed
+    std::mutex mutex;
+    std::shared_ptr<grpc::Channel> channel;  // under mutex; null once closed
     LiveCalls calls;
   };
 
