@@ -21,6 +21,7 @@ TEST(ExecutorTest, NoTaskIsForgotten) {
   constexpr int kRounds = 2'000;
   Executor executor(4, 1'000);
   std::vector<std::thread> submitters;
+  submitters.reserve(kSubmitters);
   for (int s = 0; s < kSubmitters; ++s) {
     submitters.emplace_back([&] {
       for (int round = 0; round < kRounds; ++round) {
