@@ -175,6 +175,7 @@ void CloseAll() {
   Module& module = TheModule();
   module.exiting = true;
   std::vector<std::shared_ptr<Connection>> connections;
+  connections.reserve(module.connections.size());
   for (const PyConnection* connection : module.connections) {
     connections.push_back(connection->connection());
   }

@@ -149,7 +149,7 @@ class LocalConnection final : public Connection {
   std::unique_ptr<State> state_;
 };
 
-OneProcess store_process("has opened a store");
+constinit OneProcess store_process("has opened a store");
 
 }  // namespace
 

@@ -261,7 +261,7 @@ class RemoteConnection final : public Connection {
   std::unique_ptr<State> state_;
 };
 
-OneProcess grpc_process("has connected to a server");
+constinit OneProcess grpc_process("has connected to a server");
 
 }  // namespace
 

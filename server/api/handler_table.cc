@@ -92,7 +92,11 @@ std::optional<Bytes> HandlerTable::Cached(const Method& method, absl::string_vie
 }
 
 void HandlerTable::Call(const Method& method, absl::string_view request, const CallContext& context,
-                        Done done) const {
+                        Done answer) const {
+  Done done = [answer = std::move(answer)](absl::StatusOr<Bytes> result) mutable {
+    if (!result.ok()) result = Presentable(result.status());
+    answer(std::move(result));
+  };
   if (context.cancelled && context.cancelled()) return done(CallCancelled());
   if (context.deadline <= absl::Now()) return done(DeadlinePassed());
   if (method.handle == nullptr) {

@@ -61,8 +61,8 @@ absl::StatusOr<std::string> Encode(const Resource& resource, const Version& vers
   if (mask.everything()) return bytes;
   std::unique_ptr<Message> record(resource.prototype->New());
   if (!record->ParseFromString(bytes)) {
-    return Error(absl::StatusCode::kInternal, v1::INTERNAL_FAULT,
-                 absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
+    return absl::DataLossError(
+        absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
   }
   mask.Project(record.get());
   return engine::EncodePayload(*record);

@@ -238,8 +238,8 @@ class Application {
                                                         const store::Version& version) {
     std::unique_ptr<Message> record(resource.prototype->New());
     if (!record->ParseFromString(version.payload)) {
-      return Error(absl::StatusCode::kInternal, v1::INTERNAL_FAULT,
-                   absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
+      return absl::DataLossError(
+          absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
     }
     return record;
   }

@@ -1,7 +1,11 @@
 #include "error/error.h"
 
+#include <atomic>
+#include <cstdio>
+
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace detente {
@@ -96,6 +100,16 @@ absl::Status DeadlinePassed() {
 absl::Status CallCancelled() {
   return Error(absl::StatusCode::kCancelled, v1::CALL_CANCELLED,
                "the caller cancelled; a write was not applied");
+}
+
+absl::Status Presentable(const absl::Status& status) {
+  if (status.ok() || ReasonOf(status) != v1::ERROR_REASON_UNSPECIFIED) return status;
+  static std::atomic<int64_t> incidents = 0;
+  const std::string incident = absl::StrCat(absl::ToUnixMicros(absl::Now()), "-", ++incidents);
+  std::fprintf(stderr, "incident %s: %s\n", incident.c_str(), status.ToString().c_str());
+  return Error(absl::StatusCode::kInternal, v1::INTERNAL_FAULT,
+               absl::StrCat("a fault of the server; its log has it as incident ", incident),
+               {{"incident", incident}});
 }
 
 v1::ErrorReason ReasonOf(const absl::Status& status) {

@@ -46,6 +46,10 @@ absl::Status QueueFull(absl::string_view queue, absl::Duration retry_after);
 absl::Status DeadlinePassed();
 absl::Status CallCancelled();
 
+// What a caller may see of a failure. One that is made without a reason is a defect of the server:
+// its text goes to the log, under an incident number that the caller gets.
+absl::Status Presentable(const absl::Status& status);
+
 // The reason of a failure made here; unspecified for others.
 v1::ErrorReason ReasonOf(const absl::Status& status);
 
