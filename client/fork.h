@@ -22,7 +22,7 @@ absl::Status CheckEpoch(int64_t epoch);
 // locked files. Constant-initialised; meant as a static.
 class OneProcess {
  public:
-  explicit constexpr OneProcess(const char* what) : what_(what) {}
+  explicit constexpr OneProcess(const char* what) noexcept : what_(what) {}
 
   // Claims it for this process; FAILED_PRECONDITION in a child of the process that did.
   absl::Status Claim();

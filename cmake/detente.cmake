@@ -51,11 +51,7 @@ function(detente_library folder)
   if(arg_SOURCES)
     add_library(${target} STATIC ${arg_SOURCES})
     target_include_directories(${target} PUBLIC "${root}")
-    target_link_libraries(
-      ${target}
-      PUBLIC ${deps} detente_headers
-      PRIVATE detente_warnings
-    )
+    target_link_libraries(${target} PUBLIC ${deps} detente_headers PRIVATE detente_warnings)
   else()
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE "${root}")

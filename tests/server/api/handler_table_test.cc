@@ -23,7 +23,6 @@ namespace detente::api {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::Proto;
 using ::testing::SizeIs;
 
 constexpr char kPersons[] = "/detente.v1.PersonService/";

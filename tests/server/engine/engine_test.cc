@@ -24,7 +24,6 @@ using testing::Create;
 using testing::Delete;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using testing::OpenEngine;
 using testing::Proto;
 using testing::Read;
