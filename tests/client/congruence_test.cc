@@ -8,11 +8,13 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "client/client.h"
 #include "client/local.h"
 #include "client/remote.h"
@@ -31,6 +33,12 @@ namespace {
 using ::google::protobuf::util::MessageDifferencer;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+
+#if defined(LOCAL_ONLY)
+const auto kConnections = testing::Values("local");
+#else
+const auto kConnections = testing::Values("local", "remote");
+#endif
 
 // A detente-server over an empty store, on a free port; ends with this object.
 class ServerProcess {
@@ -194,9 +202,28 @@ TEST_P(CongruenceTest, ACallOnAClosedConnection) {
   EXPECT_EQ(client_->Get<v1::Person>("a").status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
-INSTANTIATE_TEST_SUITE_P(Connections, CongruenceTest, testing::Values("local", "remote"),
+TEST_P(CongruenceTest, ClosedWhileThreadsReadAndWrite) {
+  CreatePerson("a");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, write = i % 2 == 0] {
+      absl::Status status;
+      while (status.ok()) {
+        status = write ? client_->Create(v1::Person()).status()
+                       : client_->Get<v1::Person>("a", {.at = 1}).status();
+      }
+      EXPECT_TRUE(absl::IsCancelled(status) || absl::IsFailedPrecondition(status)) << status;
+    });
+  }
+  absl::SleepFor(absl::Milliseconds(100));
+  client_->connection().Close();
+  for (std::thread& thread : threads) thread.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(Connections, CongruenceTest, kConnections,
                          [](const auto& info) { return std::string(info.param); });
 
+#if !defined(LOCAL_ONLY)
 TEST(FailuresTest, AreTheSameToTheLastDetail) {
   const ServerProcess server;
   auto local = Open(":memory:");
@@ -278,6 +305,8 @@ TEST(ExampleTest, PrintsAReleaseAndItsParticipants) {
   EXPECT_EQ(run("by-2025-12-13"), "0\n123 freed (2025-12-13)\n  Ales Bialiatski\n");
   EXPECT_THAT(run("none"), testing::StartsWith("1\nNOT_FOUND: "));
 }
+
+#endif
 
 }  // namespace
 }  // namespace detente

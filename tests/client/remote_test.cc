@@ -331,7 +331,6 @@ TEST(RemoteTest, TlsTrustsTheGivenAuthorityAlone) {
   unlink(path.c_str());
 }
 
-#if !defined(__SANITIZE_THREAD__)  // which does not follow a fork
 TEST(RemoteTest, AForkedChildIsToldSo) {
   ByteServer server(Echo);
   auto connection = ConnectOrDie(server.target());
@@ -350,7 +349,6 @@ TEST(RemoteTest, AForkedChildIsToldSo) {
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(connection->Call(kEcho, "", {}).ok());
 }
-#endif
 
 }  // namespace
 }  // namespace detente
