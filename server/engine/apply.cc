@@ -3,6 +3,7 @@
 #include <iterator>
 #include <limits>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -247,11 +248,18 @@ class Application {
   // What is wrong with a reference; empty where nothing is.
   absl::StatusOr<std::string> Problem(const Pending& pending, const Reference& reference) {
     if (reference.record.empty()) {
-      if (HasElement(*pending.record, reference.list, reference.id)) return "";
+      auto [ids, fresh] = elements_.try_emplace({pending.field, reference.list});
+      if (fresh) ids->second = ElementIds(*pending.record, reference.list);
+      if (ids->second.contains(reference.id)) return "";
       return absl::StrCat("the record has no `", reference.id, "` in ", reference.list);
     }
     // A batch names the same sources again and again.
     if (reference.list.empty() && live_.contains(reference.record)) return "";
+    const std::pair<std::string, std::string> list{reference.record, reference.list};
+    if (auto ids = elements_.find(list);
+        ids != elements_.end() && ids->second.contains(reference.id)) {
+      return "";
+    }
     absl::string_view id;
     const Resource* resource = registry_.ParseName(reference.record, &id);
     if (resource == nullptr) {
@@ -271,7 +279,8 @@ class Application {
     }
     auto record = Parse(*resource, **version);
     if (!record.ok()) return record.status();
-    if (HasElement(**record, reference.list, reference.id)) return "";
+    const auto& ids = elements_[list] = ElementIds(**record, reference.list);
+    if (ids.contains(reference.id)) return "";
     return absl::StrCat(reference.record, " has no `", reference.id, "` in ", reference.list);
   }
 
@@ -281,7 +290,11 @@ class Application {
   const int64_t time_;
   bool changed_ = false;
   std::vector<Pending> pending_;
-  absl::flat_hash_set<std::string> live_;                     // found so, after all operations
+  // What was looked up after all operations: live records, and the ids of lists, by the record's
+  // name (by the request's field, for a record's own) and the list's.
+  absl::flat_hash_set<std::string> live_;
+  absl::flat_hash_map<std::pair<std::string, std::string>, absl::flat_hash_set<std::string>>
+      elements_;
   std::vector<std::pair<std::string, std::string>> deleted_;  // name, field: not forced
 };
 

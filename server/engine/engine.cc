@@ -291,6 +291,10 @@ void Engine::WriteGroup(std::vector<Waiting> group) {
     Answer answer;
     answer.result = Apply(request, revision + 1, std::max(now, time + 1), &answer.committed);
     status = answer.committed ? writer->EndCommit() : writer->UndoCommit();
+    // After some errors SQLite has rolled back by itself: then the first error is the one to tell.
+    if (!status.ok() && ReasonOf(answer.result.status()) == v1::STORE_UNAVAILABLE) {
+      status = answer.result.status();
+    }
     if (answer.committed) {
       ++revision;
       time = std::max(now, time + 1);

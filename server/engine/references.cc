@@ -87,16 +87,17 @@ std::vector<std::string> Targets(const std::vector<Reference>& references) {
   return names;
 }
 
-bool HasElement(const Message& record, absl::string_view list, absl::string_view id) {
+absl::flat_hash_set<std::string> ElementIds(const Message& record, absl::string_view list) {
+  absl::flat_hash_set<std::string> ids;
   const FieldDescriptor* field = record.GetDescriptor()->FindFieldByName(std::string(list));
-  if (field == nullptr || !field->is_repeated() || field->message_type() == nullptr) return false;
+  if (field == nullptr || !field->is_repeated() || field->message_type() == nullptr) return ids;
   const FieldDescriptor* id_field = field->message_type()->FindFieldByName("id");
   const Reflection* reflection = record.GetReflection();
   for (int i = 0; i < reflection->FieldSize(record, field); ++i) {
     const Message& element = reflection->GetRepeatedMessage(record, field, i);
-    if (element.GetReflection()->GetString(element, id_field) == id) return true;
+    ids.insert(element.GetReflection()->GetString(element, id_field));
   }
-  return false;
+  return ids;
 }
 
 }  // namespace detente::engine

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "engine/registry.h"
 #include "google/protobuf/message.h"
 
@@ -25,8 +26,8 @@ std::vector<Reference> References(const Resource& resource,
 // The names among them, sorted, each once.
 std::vector<std::string> Targets(const std::vector<Reference>& references);
 
-// Whether `record` has an element `id` in its repeated field `list`.
-bool HasElement(const google::protobuf::Message& record, absl::string_view list,
-                absl::string_view id);
+// The ids of the elements in a record's repeated field `list`; none where it has no such field.
+absl::flat_hash_set<std::string> ElementIds(const google::protobuf::Message& record,
+                                            absl::string_view list);
 
 }  // namespace detente::engine

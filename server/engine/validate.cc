@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -437,8 +438,6 @@ void KeepUnknownFields(const Message& stored, Message* replacement) {
   // What a mask left as it was has them still.
   if (const auto& unknown = reflection->GetUnknownFields(stored);
       !unknown.empty() && reflection->GetUnknownFields(*replacement).empty()) {
-    // Cleared first: a copy of the stored record has them already.
-    reflection->MutableUnknownFields(replacement)->Clear();
     reflection->MutableUnknownFields(replacement)->MergeFrom(unknown);
   }
   std::vector<const FieldDescriptor*> set;
@@ -454,16 +453,15 @@ void KeepUnknownFields(const Message& stored, Message* replacement) {
     }
     const FieldDescriptor* id = field->message_type()->FindFieldByName("id");
     if (id == nullptr) continue;
+    absl::flat_hash_map<std::string, Message*> by_id;
+    for (int i = 0; i < reflection->FieldSize(*replacement, field); ++i) {
+      Message* element = reflection->MutableRepeatedMessage(replacement, field, i);
+      by_id.emplace(element->GetReflection()->GetString(*element, id), element);
+    }
     for (int i = 0; i < reflection->FieldSize(stored, field); ++i) {
       const Message& element = reflection->GetRepeatedMessage(stored, field, i);
-      std::string key = element.GetReflection()->GetString(element, id);
-      for (int j = 0; j < reflection->FieldSize(*replacement, field); ++j) {
-        Message* other = reflection->MutableRepeatedMessage(replacement, field, j);
-        if (other->GetReflection()->GetString(*other, id) == key) {
-          KeepUnknownFields(element, other);
-          break;
-        }
-      }
+      const auto other = by_id.find(element.GetReflection()->GetString(element, id));
+      if (other != by_id.end()) KeepUnknownFields(element, other->second);
     }
   }
 }

@@ -137,16 +137,20 @@ absl::Status UpdatePath(const Path& path, size_t at, const Message& source, Mess
                       reflection->MutableMessage(target, step.field));
   }
   if (step.select == Step::Select::kEvery) {
+    std::map<std::string, const Message*> sent;
+    for (int i = 0; i < reflection->FieldSize(source, step.field); ++i) {
+      const Message& element = reflection->GetRepeatedMessage(source, step.field, i);
+      sent.emplace(ElementKey(element), &element);
+    }
     for (int i = 0; i < reflection->FieldSize(*target, step.field); ++i) {
       Message* element = reflection->MutableRepeatedMessage(target, step.field, i);
-      int from = FindElement(source, step.field, ElementKey(*element));
-      if (from < 0) {
+      const auto from = sent.find(ElementKey(*element));
+      if (from == sent.end()) {
         return absl::InvalidArgumentError(
             absl::StrCat(FormatPath(path), ": the record sent lacks the element \"",
                          ElementKey(*element), "\" that the stored one has"));
       }
-      absl::Status status = UpdatePath(
-          path, at + 1, reflection->GetRepeatedMessage(source, step.field, from), element);
+      absl::Status status = UpdatePath(path, at + 1, *from->second, element);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();

@@ -1,5 +1,6 @@
 #include "engine/derived/derived.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -81,9 +82,15 @@ void DeriveRelease(google::protobuf::Message* message) {
     if (!HasNumber(group.count()) || group.keys().empty()) continue;
     // Whether the keys are ones that participants carry does not hang on the participant.
     if (!Belongs(v1::Release::Participant(), group).has_value()) continue;
+    // Who was never freed by this release shares none of its conditions; a group of outcomes is
+    // about just such things.
+    const bool of_outcomes = std::any_of(
+        group.keys().begin(), group.keys().end(),
+        [](const auto& key) { return key.dimension() == v1::GroupCount::Key::OUTCOME; });
     int64_t named = 0;
     for (const auto& participant : release->participants()) {
-      named += *Belongs(participant, group) ? 1 : 0;
+      const bool counts = of_outcomes || Counts(participant);
+      named += counts && *Belongs(participant, group) ? 1 : 0;
     }
     auto* out = release->mutable_unnamed_remainder()->add_groups();
     out->set_id(group.id());

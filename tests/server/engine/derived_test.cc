@@ -91,6 +91,20 @@ TEST(UnnamedRemainderTest, ByGroup) {
   EXPECT_EQ(group(""), "");
 }
 
+TEST(UnnamedRemainderTest, ThoseNotFreedShareNoCondition) {
+  const std::string participants =
+      "participants { person: 'persons/a' conditions { kind: EXPELLED } } "
+      "participants { person: 'persons/b' conditions { kind: EXPELLED } "
+      "  outcomes { kind: DECLINED_RELEASE } } ";
+  auto group = [&](const std::string& keys) {
+    return Remainder(participants + "group_counts { id: 'g' " + keys + " count { best: 10 } }");
+  };
+  EXPECT_EQ(group("keys { dimension: CONDITION value: 'EXPELLED' }"),
+            "groups { id: \"g\" count { best: 9 } }");
+  EXPECT_EQ(group("keys { dimension: OUTCOME value: 'DECLINED_RELEASE' }"),
+            "groups { id: \"g\" count { best: 9 } }");
+}
+
 v1::Commitment::Assessment::Status Status(const std::string& text) {
   return Derived<v1::Commitment>(text).current_status();
 }
