@@ -9,8 +9,7 @@
 // R is any resource of the contract; its methods are found through its descriptor. Where a name is
 // asked for, an id does too ("by-2025-12-13" for "releases/by-2025-12-13"). Failures are those of
 // Connection::Call.
-#ifndef DETENTE_CLIENT_CLIENT_H_
-#define DETENTE_CLIENT_CLIENT_H_
+#pragma once
 
 #include <cstdint>
 #include <functional>
@@ -287,5 +286,3 @@ class Client {
 };
 
 }  // namespace detente
-
-#endif  // DETENTE_CLIENT_CLIENT_H_

@@ -1,8 +1,7 @@
 // How a client reaches the records: one call is one method of the contract, bytes in and bytes out.
 // Made by Connect (remote.h) for a server and by Open (local.h) for a store in this process; a test
 // may use a mock (mock_connection.h).
-#ifndef DETENTE_CLIENT_CONNECTION_H_
-#define DETENTE_CLIENT_CONNECTION_H_
+#pragma once
 
 #include <functional>
 #include <optional>
@@ -43,5 +42,3 @@ class Connection {
 };
 
 }  // namespace detente
-
-#endif  // DETENTE_CLIENT_CONNECTION_H_

@@ -1,7 +1,6 @@
 // What fork() leaves of a connection: memory without the threads that work on it. A connection
 // remembers the epoch it was made in and refuses to work in another.
-#ifndef DETENTE_CLIENT_FORK_H_
-#define DETENTE_CLIENT_FORK_H_
+#pragma once
 
 #include <atomic>
 #include <cstdint>
@@ -33,5 +32,3 @@ class OneProcess {
 };
 
 }  // namespace detente
-
-#endif  // DETENTE_CLIENT_FORK_H_

@@ -1,6 +1,5 @@
 // The calls that run on a connection, so that closing it ends them.
-#ifndef DETENTE_CLIENT_LIVE_CALLS_H_
-#define DETENTE_CLIENT_LIVE_CALLS_H_
+#pragma once
 
 #include <atomic>
 #include <condition_variable>
@@ -62,5 +61,3 @@ absl::Status ClosedDuring();
 absl::Status Cancelled();
 
 }  // namespace detente
-
-#endif  // DETENTE_CLIENT_LIVE_CALLS_H_

@@ -1,7 +1,6 @@
 // Connections to a store in this process: the same handler table that a server answers from,
 // without a server.
-#ifndef DETENTE_CLIENT_LOCAL_H_
-#define DETENTE_CLIENT_LOCAL_H_
+#pragma once
 
 #include <memory>
 
@@ -20,5 +19,3 @@ absl::StatusOr<std::unique_ptr<Connection>> Open(absl::string_view path,
                                                  const api::OpenOptions& options = {});
 
 }  // namespace detente
-
-#endif  // DETENTE_CLIENT_LOCAL_H_

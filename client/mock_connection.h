@@ -4,8 +4,7 @@
 //   EXPECT_CALL(*connection, Call(Eq("/detente.v1.ReleaseService/GetRelease"), _, _))
 //       .WillOnce(Return(release.SerializeAsString()));
 //   detente::Client client(connection);
-#ifndef DETENTE_CLIENT_MOCK_CONNECTION_H_
-#define DETENTE_CLIENT_MOCK_CONNECTION_H_
+#pragma once
 
 #include <string>
 
@@ -24,5 +23,3 @@ class MockConnection : public Connection {
 };
 
 }  // namespace detente
-
-#endif  // DETENTE_CLIENT_MOCK_CONNECTION_H_

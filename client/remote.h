@@ -1,6 +1,5 @@
 // Connections to a server, over gRPC.
-#ifndef DETENTE_CLIENT_REMOTE_H_
-#define DETENTE_CLIENT_REMOTE_H_
+#pragma once
 
 #include <memory>
 #include <string>
@@ -41,5 +40,3 @@ absl::StatusOr<std::unique_ptr<Connection>> Connect(absl::string_view target,
 bool IsLoopback(absl::string_view target);
 
 }  // namespace detente
-
-#endif  // DETENTE_CLIENT_REMOTE_H_

@@ -1,8 +1,7 @@
 // Uncertain dates as a source states them, in EDTF (ISO 8601-2:2019; the Library of Congress
 // specification of 2019-02-04), and the days that they can mean. The calendar is proleptic
 // Gregorian, with a year 0 (-0001 is 2 BCE); no time of day, no time zone.
-#ifndef DETENTE_SERVER_VALUES_EDTF_H_
-#define DETENTE_SERVER_VALUES_EDTF_H_
+#pragma once
 
 #include <compare>
 #include <cstdint>
@@ -54,5 +53,3 @@ struct EdtfDate {
 absl::StatusOr<EdtfDate> ParseEdtf(absl::string_view text);
 
 }  // namespace detente::values
-
-#endif  // DETENTE_SERVER_VALUES_EDTF_H_

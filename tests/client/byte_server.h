@@ -1,7 +1,6 @@
 // A gRPC server whose answers a test writes as a function of method and bytes: what servers do that
 // ours does not.
-#ifndef DETENTE_TESTS_CLIENT_BYTE_SERVER_H_
-#define DETENTE_TESTS_CLIENT_BYTE_SERVER_H_
+#pragma once
 
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
@@ -42,5 +41,3 @@ class ByteServer {
 };
 
 }  // namespace detente
-
-#endif  // DETENTE_TESTS_CLIENT_BYTE_SERVER_H_

@@ -1,6 +1,5 @@
 // Short forms of what tests of the engine do all the time.
-#ifndef DETENTE_TESTS_SERVER_ENGINE_TESTING_H_
-#define DETENTE_TESTS_SERVER_ENGINE_TESTING_H_
+#pragma once
 
 #include <chrono>
 #include <future>
@@ -121,5 +120,3 @@ absl::Status StatusOf(const absl::StatusOr<T>& result) {
 }
 
 }  // namespace detente::testing
-
-#endif  // DETENTE_TESTS_SERVER_ENGINE_TESTING_H_

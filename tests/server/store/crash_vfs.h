@@ -1,7 +1,6 @@
 // A machine that SQLite runs on and that tests may crash: files in memory, of each what was synced
 // and what was only written since.
-#ifndef DETENTE_TESTS_SERVER_STORE_CRASH_VFS_H_
-#define DETENTE_TESTS_SERVER_STORE_CRASH_VFS_H_
+#pragma once
 
 #include <sqlite3.h>
 
@@ -86,5 +85,3 @@ class CrashVfs {
 };
 
 }  // namespace detente::store
-
-#endif  // DETENTE_TESTS_SERVER_STORE_CRASH_VFS_H_
