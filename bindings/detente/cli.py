@@ -133,7 +133,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     form.add_argument("--csv", action="store_true", help="comma-separated values")
 
     sub = verb("create", _create, "create a record")
-    sub.add_argument("collection", metavar="COLLECTION")
+    sub.add_argument("collection", metavar="COLLECTION[/ID]")
     sub.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help="values in YAML")
     sub.add_argument("--file", metavar="FILE", help="the record in YAML or JSON; - = from a pipe")
     sub.add_argument("--id", default="", help="its id; made by the server if absent")
@@ -297,7 +297,10 @@ def _create(args: argparse.Namespace) -> None:
 
     with _database(args, "write") as db:
         collection = _collection(db, args.collection)
-        resource = _contract.resources()[args.collection]
+        name, _, id_in_name = args.collection.partition("/")
+        if args.id and id_in_name and args.id != id_in_name:
+            raise _UsageError(f"{args.collection} and --id {args.id} do not agree")
+        resource = _contract.resources()[name]
         message_type = resource.message
         record = message_type()
         if args.file is not None:
@@ -309,7 +312,10 @@ def _create(args: argparse.Namespace) -> None:
             record.ClearField("etag")
         record = new_record(resource, record, _fields(message_type.DESCRIPTOR, args.fields))
         created = collection.create(
-            record, id=args.id, reason=args.reason, validate_only=args.validate_only
+            record,
+            id=args.id or id_in_name,
+            reason=args.reason,
+            validate_only=args.validate_only,
         )
         _print_record(created, args.json)
 

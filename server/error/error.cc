@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdio>
+#include <map>
+#include <utility>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
@@ -15,6 +17,8 @@ constexpr absl::string_view kTypePrefix = "type.googleapis.com/";
 constexpr absl::string_view kDomain = "detente";
 
 constexpr size_t kMaxViolations = 100;  // of one answer
+constexpr size_t kMaxDetailBytes = 5'000;
+constexpr size_t kMaxMessageBytes = 512;
 
 std::string TypeUrl(const google::protobuf::Message& detail) {
   return absl::StrCat(kTypePrefix, detail.GetDescriptor()->full_name());
@@ -29,6 +33,46 @@ std::vector<Violation> ViolationsOf(const absl::Status& status) {
     violations.push_back({violation.field(), violation.description()});
   }
   return violations;
+}
+
+size_t PayloadBytes(const absl::Status& status) {
+  size_t bytes = 0;
+  status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& value) {
+    bytes += type_url.size() + value.size();
+  });
+  return bytes;
+}
+
+// Drops violations from the end of a detail until all details fit.
+template <typename Detail, typename List>
+void Fit(List* (Detail::*violations)(), absl::Status* status) {
+  Detail detail;
+  auto payload = status->GetPayload(TypeUrl(detail));
+  if (!payload.has_value() || !detail.ParseFromString(std::string(*payload))) return;
+  size_t bytes = PayloadBytes(*status);
+  List* list = (detail.*violations)();
+  while (bytes > kMaxDetailBytes && list->size() > 1) {
+    bytes -= list->Get(list->size() - 1).ByteSizeLong();
+    list->RemoveLast();
+  }
+  AddDetail(*status, detail);
+}
+
+// An error travels in the headers of a response, of which clients take 8 KiB.
+absl::Status Shortened(const absl::Status& status) {
+  absl::Status out = status;
+  if (status.message().size() > kMaxMessageBytes) {
+    size_t end = kMaxMessageBytes;
+    while (end > 0 && (status.message()[end] & 0xc0) == 0x80) --end;  // not within a character
+    out = absl::Status(status.code(), absl::StrCat(status.message().substr(0, end), "…"));
+    status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& value) {
+      out.SetPayload(type_url, value);
+    });
+  }
+  if (PayloadBytes(out) <= kMaxDetailBytes) return out;
+  Fit(&google::rpc::BadRequest::mutable_field_violations, &out);
+  Fit(&google::rpc::PreconditionFailure::mutable_violations, &out);
+  return out;
 }
 
 }  // namespace
@@ -103,7 +147,8 @@ absl::Status CallCancelled() {
 }
 
 absl::Status Presentable(const absl::Status& status) {
-  if (status.ok() || ReasonOf(status) != v1::ERROR_REASON_UNSPECIFIED) return status;
+  if (status.ok()) return status;
+  if (ReasonOf(status) != v1::ERROR_REASON_UNSPECIFIED) return Shortened(status);
   static std::atomic<int64_t> incidents = 0;
   const std::string incident = absl::StrCat(absl::ToUnixMicros(absl::Now()), "-", ++incidents);
   std::fprintf(stderr, "incident %s: %s\n", incident.c_str(), status.ToString().c_str());
@@ -125,11 +170,15 @@ google::rpc::Status ToRpcStatus(const absl::Status& status) {
   google::rpc::Status out;
   out.set_code(static_cast<int>(status.code()));
   out.set_message(std::string(status.message()));
+  std::map<std::string, std::string> details;  // in one order; payloads have none
   status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& value) {
-    auto* detail = out.add_details();
-    detail->set_type_url(std::string(type_url));
-    detail->set_value(std::string(value));
+    details.emplace(std::string(type_url), std::string(value));
   });
+  for (auto& [type_url, value] : details) {
+    auto* detail = out.add_details();
+    detail->set_type_url(type_url);
+    detail->set_value(std::move(value));
+  }
   return out;
 }
 

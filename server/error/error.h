@@ -48,6 +48,7 @@ absl::Status CallCancelled();
 
 // What a caller may see of a failure. One that is made without a reason is a defect of the server:
 // its text goes to the log, under an incident number that the caller gets.
+// Long lists of violations are cut, so that the error fits into the headers it travels in.
 absl::Status Presentable(const absl::Status& status);
 
 // The reason of a failure made here; unspecified for others.

@@ -181,6 +181,8 @@ class GrpcServer : public Server {
     int port = -1;
     builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // Clients ask every minute whether the server is still there.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 30'000);
     // A little above the contract's limit, so that the contract's own error is the one that callers
     // see.
     builder.SetMaxReceiveMessageSize(5 << 20);

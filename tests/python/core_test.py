@@ -207,6 +207,15 @@ def test_close_of_a_store_while_threads_write() -> None:
 # --- signals ------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as an interpreter has it that was not started in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_call_that_hangs(silence: str) -> None:
     connection = _core.connect(silence)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
