@@ -79,22 +79,16 @@ function(detente_test name)
   find_package(GTest REQUIRED)
   detente_executable(${name} SOURCES ${arg_SOURCES} DEPS ${arg_DEPS} GTest::gmock_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-  set(environment "DETENTE_SOURCE_DIR=${CMAKE_SOURCE_DIR};DETENTE_BINARY_DIR=${CMAKE_BINARY_DIR}")
-  if(DETENTE_SANITIZE STREQUAL "thread")
-    list(
-      APPEND environment
-      "TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp"
-    )
-  endif()
   include(GoogleTest)
-  # Timeouts in seconds. Cases are listed when ctest runs, so that a build costs no start of the binary.
+  # The environment is of the test presets: here CMake would keep one variable of a list. Timeouts in
+  # seconds. Cases are listed when ctest runs, so that a build costs no start of the binary.
   gtest_discover_tests(
     ${name}
     TEST_PREFIX "${name}."
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
     WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}"
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${environment}"
+    PROPERTIES TIMEOUT ${arg_TIMEOUT}
   )
 endfunction()
 
