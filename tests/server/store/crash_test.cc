@@ -230,7 +230,8 @@ class CrashTest : public ::testing::TestWithParam<int> {};
 TEST_P(CrashTest, AcknowledgedCommitsSurvive) {
   const Outcome outcome = CrashRounds(static_cast<uint64_t>(GetParam()), 60, true);
   EXPECT_EQ(outcome.broken, "") << "after " << outcome.crashes << " crashes";
-  EXPECT_GT(outcome.acknowledged, 200);
+  // Enough to lose; how many come together in one transaction hangs on the threads.
+  EXPECT_GT(outcome.acknowledged, 50);
   EXPECT_LE(outcome.most_unacknowledged, 6);
 }
 
