@@ -2,7 +2,7 @@
 """Writes the service of every resource: `X_service.proto` beside each `X.proto` that defines one.
 
 The services say the same of every resource, so they are made from the resource's name. A resource
-is a message with a google.api.resource option. Run it after adding one; `--check` fails where a
+is a message with a google.api.resource option and citations. Run it after adding one; `--check` fails where a
 file differs from what would be written. `--dir` names another folder of protos (a test's own).
 """
 
@@ -17,14 +17,15 @@ RESOURCE = re.compile(
     r'singular: "(?P<single>\w+)"\s*plural: "(?P<plural>\w+)"'
 )
 
+IMPORTS = ("detente/v1/evidence.proto", "detente/v1/values.proto")
+
 TEMPLATE = """\
 // Written by proto/generate_services.py; edit that.
 syntax = "proto3";
 
 package detente.v1;
 
-import "{file}";
-import "detente/v1/values.proto";
+{imports}
 import "google/api/annotations.proto";
 import "google/api/client.proto";
 import "google/api/field_behavior.proto";
@@ -88,6 +89,16 @@ service {type}Service {{
     option (google.api.http) = {{get: "/v1/{{name={collection}/*}}:listRevisions"}};
     option (google.api.method_signature) = "name";
   }}
+
+  // Brings a {single} back to the content that it had at an earlier revision, as a new commit.
+  // References are not checked: what has been deleted since stays deleted.
+  rpc Rollback{type}(Rollback{type}Request) returns ({type}) {{
+    option (google.api.http) = {{
+      post: "/v1/{{name={collection}/*}}:rollback"
+      body: "*"
+    }};
+    option (google.api.method_signature) = "name,revision";
+  }}
 }}
 
 // The request of Get{type}.
@@ -101,6 +112,10 @@ message Get{type}Request {{
   ReadPoint at = 2;
   // Which fields to return; absent = all.
   google.protobuf.FieldMask read_mask = 3;
+  // As this source has it: its values in place, what it does not speak of absent; empty = as we do.
+  string as_told_by = 4 [(google.api.resource_reference) = {{type: "detente.dev/Source"}}];
+  // Which value to take where sources disagree; not with `as_told_by`.
+  Evidence.ValuePolicy value_policy = 5;
 }}
 
 // The request of List{types}.
@@ -121,6 +136,12 @@ message List{types}Request {{
   ReadPoint at = 7;
   // Count all that match, into `total_size`.
   bool return_total_size = 8;
+  // As this source has it: its values in place, what it does not speak of absent; empty = as we do.
+  string as_told_by = 9 [(google.api.resource_reference) = {{type: "detente.dev/Source"}}];
+  // Which value to take where sources disagree; not with `as_told_by`.
+  Evidence.ValuePolicy value_policy = 10;
+  // Only those whose state of review is REVIEWED.
+  bool reviewed_only = 11;
 }}
 
 // The response of List{types}.
@@ -212,6 +233,10 @@ message BatchGet{types}Request {{
   ReadPoint at = 2;
   // Which fields to return; absent = all.
   google.protobuf.FieldMask read_mask = 3;
+  // As this source has it: its values in place, what it does not speak of absent; empty = as we do.
+  string as_told_by = 4 [(google.api.resource_reference) = {{type: "detente.dev/Source"}}];
+  // Which value to take where sources disagree; not with `as_told_by`.
+  Evidence.ValuePolicy value_policy = 5;
 }}
 
 // The response of BatchGet{types}.
@@ -244,6 +269,25 @@ message List{type}RevisionsResponse {{
   // For the next page; empty = this is the last.
   string next_page_token = 2;
 }}
+
+// The request of Rollback{type}.
+message Rollback{type}Request {{
+  // The {single}'s name.
+  string name = 1 [
+    (google.api.field_behavior) = REQUIRED,
+    (google.api.resource_reference) = {{type: "detente.dev/{type}"}}
+  ];
+  // The store's revision to go back to; any at which the {single} was live.
+  int64 revision = 2 [(google.api.field_behavior) = REQUIRED];
+  // Its etag, checked if set.
+  string etag = 3;
+  // Check everything, write nothing, return what would be.
+  bool validate_only = 4;
+  // A UUID or other text of at most 64 characters that makes a repeat of this request harmless.
+  string request_id = 5;
+  // Why, kept on the commit.
+  string reason = 6;
+}}
 """
 
 
@@ -251,11 +295,16 @@ def services(root: pathlib.Path) -> dict[pathlib.Path, str]:
     """The text of every service file below `root`, by its path."""
     found = {}
     for path in sorted(root.rglob("*.proto")):
-        for match in RESOURCE.finditer(path.read_text()):
+        text = path.read_text()
+        if "repeated Citation citations = 12;" not in text:
+            continue  # no record, as Commit and Snapshot
+        for match in RESOURCE.finditer(text):
             names = match.groupdict()
             names["types"] = names["plural"][0].upper() + names["plural"][1:]
-            text = TEMPLATE.format(file=path.relative_to(root).as_posix(), **names)
-            found[path.with_name(path.stem + "_service.proto")] = text
+            files = {path.relative_to(root).as_posix(), *IMPORTS}
+            names["imports"] = "\n".join(f'import "{file}";' for file in sorted(files))
+            service = TEMPLATE.format(**names)
+            found[path.with_name(path.stem + "_service.proto")] = service
     return found
 
 

@@ -41,6 +41,7 @@ class Resource(NamedTuple):
     undelete: Method
     batch_get: Method
     revisions: Method
+    rollback: Method
 
     @property
     def type_name(self) -> str:
@@ -118,6 +119,8 @@ def _resource(service: ServiceDescriptor) -> Resource | None:
         collection = collection_of(descriptor)
         if not collection or name != f"Get{descriptor.name}":
             continue
+        if "citations" not in descriptor.fields_by_name:
+            return None  # no record: a commit, a snapshot
         named = {
             "get": name,
             "create": f"Create{descriptor.name}",
@@ -125,6 +128,7 @@ def _resource(service: ServiceDescriptor) -> Resource | None:
             "delete": f"Delete{descriptor.name}",
             "undelete": f"Undelete{descriptor.name}",
             "revisions": f"List{descriptor.name}Revisions",
+            "rollback": f"Rollback{descriptor.name}",
         }
         named["list"] = next(n for n in methods if n.startswith("List") and n != named["revisions"])
         named["batch_get"] = next(n for n in methods if n.startswith("BatchGet"))

@@ -130,7 +130,10 @@ const TypePlan* Registry::Plan(const Descriptor* type) {
 absl::Status Registry::AddResource(const ServiceDescriptor* service) {
   std::string name(absl::StripSuffix(service->name(), "Service"));
   const auto* get = service->FindMethodByName("Get" + name);
-  if (get == nullptr) return absl::OkStatus();  // a service across resources
+  // A service across resources, or of something that is no record: a commit, a snapshot.
+  if (get == nullptr || get->output_type()->FindFieldByName("citations") == nullptr) {
+    return absl::OkStatus();
+  }
   const Descriptor* type = get->output_type();
   const auto& option = type->options().GetExtension(google::api::resource);
   auto resource = std::make_unique<Resource>();

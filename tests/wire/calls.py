@@ -148,6 +148,9 @@ class Collection:
     def undelete(self, name: str, **arguments: Any) -> Any:
         return self.call("undelete", name=name, **arguments)
 
+    def rollback(self, name: str, revision: int, **arguments: Any) -> Any:
+        return self.call("rollback", name=name, revision=revision, **arguments)
+
     def batch_get(self, *names: str, **arguments: Any) -> Any:
         return self.call("batch_get", names=names, **arguments)
 

@@ -71,8 +71,8 @@ class Contract:
         found = []
         for service in self.services:
             get = service.methods_by_name.get("Get" + service.name.removesuffix("Service"))
-            if get is None:
-                continue
+            if get is None or "citations" not in get.output_type.fields_by_name:
+                continue  # across resources, or of something that is no record
             option = self.option(get.output_type, "google.api.resource")
             found.append(
                 Resource(

@@ -36,6 +36,7 @@ FIRST_OWN = 20
 
 # AIP-140: no prepositions. These are kept:
 PREPOSITIONS = {
+    "as_told_by": "the record as a source has it: design/api.md's own name",
     "at": "the read point of every read; `read_point.revision` says it twice (at.revision)",
     "order_by": "AIP-132's own name",
     "announced_by": "an actor named by the verb it did, as design/model.md has it",
@@ -153,7 +154,7 @@ def resource_option(contract: Contract) -> Iterator[str]:
         option = contract.option(message, "google.api.resource")
         if not option.type:
             continue
-        if not any(r.descriptor is message for r in contract.resources):
+        if not any(s.name == f"{message.name}Service" for s in contract.services):
             yield f"{message.full_name}: a service {message.name}Service expected"
     for r in contract.resources:
         option = contract.option(r.descriptor, "google.api.resource")
@@ -228,6 +229,7 @@ def _methods(r: Resource) -> list[tuple[str, str, str, str, str, str | None]]:
             "name",
             "162",
         ),
+        (f"Rollback{one}", one, f"{POST} {item}:rollback", "*", "name,revision", "162"),
     ]
 
 
@@ -266,8 +268,9 @@ def _shapes(r: Resource) -> dict[str, list[tuple[str, str]]]:
     page = [("page_size", "int32"), ("page_token", "string")]
     token = ("next_page_token", "string")
     etag = ("etag", "string")
+    told = [("as_told_by", "string"), ("value_policy", "detente.v1.Evidence.ValuePolicy")]
     return {
-        f"Get{r.one}Request": [name, at, mask],
+        f"Get{r.one}Request": [name, at, mask, *told],
         f"List{r.many}Request": [
             *page,
             ("filter", "string"),
@@ -276,6 +279,8 @@ def _shapes(r: Resource) -> dict[str, list[tuple[str, str]]]:
             mask,
             at,
             ("return_total_size", "bool"),
+            *told,
+            ("reviewed_only", "bool"),
         ],
         f"List{r.many}Response": [
             records,
@@ -292,10 +297,11 @@ def _shapes(r: Resource) -> dict[str, list[tuple[str, str]]]:
         ],
         f"Delete{r.one}Request": [name, etag, ("force", "bool"), *write],
         f"Undelete{r.one}Request": [name, etag, *write],
-        f"BatchGet{r.many}Request": [("names", "repeated string!>"), at, mask],
+        f"BatchGet{r.many}Request": [("names", "repeated string!>"), at, mask, *told],
         f"BatchGet{r.many}Response": [records, ("revision", "int64")],
         f"List{r.one}RevisionsRequest": [name, *page, mask],
         f"List{r.one}RevisionsResponse": [records, token],
+        f"Rollback{r.one}Request": [name, ("revision", "int64!"), etag, *write],
     }
 
 
@@ -308,7 +314,8 @@ def request_shapes(contract: Contract) -> Iterator[str]:
             for field in message.fields:
                 text = ("repeated " if repeated(field) else "") + type_of(field)
                 text += "!" if "REQUIRED" in contract.behavior(field) else ""
-                text += ">" if contract.reference(field) == r.type else ""
+                refers = field.name != "as_told_by" and contract.reference(field) == r.type
+                text += ">" if refers else ""
                 found.append((field.number, field.name, text))
             expected = [(i, *field) for i, field in enumerate(fields, 1)]
             for wrong in sorted(set(expected) ^ set(found)):
@@ -390,7 +397,7 @@ def times_and_dates(contract: Contract) -> Iterator[str]:
 
 def references(contract: Contract) -> Iterator[str]:
     """AIP-122: references say what they name; ids of elements, of which list they are."""
-    types = {r.type for r in contract.resources} | {"*"}
+    types = {contract.option(m, "google.api.resource").type for m in all_messages(contract)} | {"*"}
     for field in all_fields(contract):
         kind = contract.reference(field)
         if kind and kind not in types:

@@ -2,6 +2,8 @@
 # ruff: noqa
 from types import ModuleType
 
+from detente.v1.commit_pb2 import *
+from detente.v1.commit_service_pb2 import *
 from detente.v1.commitment_pb2 import *
 from detente.v1.commitment_service_pb2 import *
 from detente.v1.detention_pb2 import *
@@ -9,8 +11,10 @@ from detente.v1.detention_service_pb2 import *
 from detente.v1.error_reason_pb2 import *
 from detente.v1.event_pb2 import *
 from detente.v1.event_service_pb2 import *
+from detente.v1.evidence_pb2 import *
 from detente.v1.exchange_pb2 import *
 from detente.v1.exchange_service_pb2 import *
+from detente.v1.finding_pb2 import *
 from detente.v1.measure_pb2 import *
 from detente.v1.measure_service_pb2 import *
 from detente.v1.negotiation_pb2 import *
@@ -23,6 +27,8 @@ from detente.v1.person_service_pb2 import *
 from detente.v1.record_service_pb2 import *
 from detente.v1.release_pb2 import *
 from detente.v1.release_service_pb2 import *
+from detente.v1.snapshot_pb2 import *
+from detente.v1.snapshot_service_pb2 import *
 from detente.v1.source_pb2 import *
 from detente.v1.source_service_pb2 import *
 from detente.v1.statement_pb2 import *
