@@ -29,7 +29,13 @@ absl::string_view OnlyName(absl::string_view request) {
 
 // The methods of a resource are told by their names, which the contract fixes.
 Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resource) {
-  if (resource == nullptr) return method->name() == "BatchWrite" ? HandleBatchWrite : nullptr;
+  if (resource == nullptr) {
+    static const auto* const across = new absl::flat_hash_map<absl::string_view, Handler>{
+        {"BatchWrite", HandleBatchWrite},
+    };
+    const auto found = across->find(method->name());
+    return found == across->end() ? nullptr : found->second;
+  }
   const std::string& one = resource->type->name();
   const std::string& name = method->name();
   if (name == "Get" + one) return HandleGet;

@@ -1,0 +1,79 @@
+// Pages of a listing, and responses whose records are bytes already.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "api/method.h"
+#include "store/store.h"
+
+namespace detente::api {
+
+// The state that the request's ReadPoint `field` names; the newest where it is absent.
+absl::StatusOr<store::ReadView> ViewOf(const Call& call, absl::string_view field = "at");
+
+// A response written field by field.
+class ResponseWriter {
+ public:
+  explicit ResponseWriter(const Call& call) : type_(call.method.descriptor->output_type()) {}
+
+  // One more element of a list of messages.
+  void Add(absl::string_view field, absl::string_view bytes);
+  void SetText(absl::string_view field, absl::string_view text);
+  void SetNumber(absl::string_view field, int64_t number);
+  size_t size() const { return out_.size(); }
+  Bytes Take() { return std::make_shared<std::string>(std::move(out_)); }
+
+ private:
+  void Tag(absl::string_view field, int wire_type);
+  void Varint(uint64_t value);
+
+  const google::protobuf::Descriptor* type_;
+  std::string out_;
+};
+
+// Where a listing goes on, and the hash that ties its token to its arguments.
+struct Page {
+  store::ReadView view;
+  std::string last;
+  std::string arguments;
+  int size = 0;
+};
+
+// Reads and clears page_size and page_token; what stays of the request are the arguments of the
+// listing.
+absl::StatusOr<Page> PageOf(const Call& call);
+
+// Takes what a page holds until it is full.
+class PageFiller {
+ public:
+  // `field`: the response's list.
+  PageFiller(const Call& call, const Page& page, absl::string_view field)
+      : call_(call), page_(page), field_(field), response_(call) {}
+
+  // False = no more. `bytes` is the encoded element; `position` is where the next page would start
+  // after it.
+  bool Take(const absl::StatusOr<std::string>& bytes, std::string position);
+  // Of a long way without a row to take: false where the call is over.
+  bool GoOn();
+
+  absl::Status status() const { return status_; }
+  // Ends the page with a failure.
+  void Fail(absl::Status status) { status_ = std::move(status); }
+  std::string NextPageToken() const;
+  ResponseWriter& response() { return response_; }
+
+ private:
+  const Call& call_;
+  const Page& page_;
+  const std::string field_;
+  ResponseWriter response_;
+  absl::Status status_;
+  int seen_ = 0;
+  int taken_ = 0;
+  bool more_ = false;
+  std::string last_;
+};
+
+}  // namespace detente::api
