@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "detente/v1/source.pb.h"
 #include "detente/v1/values.pb.h"
 #include "google/api/resource.pb.h"
 #include "google/protobuf/descriptor.h"
@@ -22,8 +23,6 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::MessageFactory;
 using google::protobuf::MethodDescriptor;
-
-constexpr absl::string_view kBatchWrite = "/detente.v1.RecordService/BatchWrite";
 
 // A random UUID (RFC 9562, version 4), from the kernel: a generator of our own would repeat itself
 // after fork().
@@ -71,6 +70,25 @@ absl::StatusOr<Method> FindMethod(const Descriptor* resource, absl::string_view 
   return Method{absl::StrCat("/", service, "/", name), method};
 }
 
+// The method that takes requests of this type and answers with such responses; a request is in the
+// file of its service.
+absl::StatusOr<Method> FindMethod(const Descriptor* request, const Descriptor* response) {
+  for (int i = 0; i < request->file()->service_count(); ++i) {
+    const google::protobuf::ServiceDescriptor* service = request->file()->service(i);
+    for (int j = 0; j < service->method_count(); ++j) {
+      const MethodDescriptor* method = service->method(j);
+      if (method->input_type() != request) continue;
+      if (method->output_type() != response) {
+        return absl::InvalidArgumentError(absl::StrCat(method->full_name(), " answers with ",
+                                                       method->output_type()->full_name(), ", not ",
+                                                       response->full_name()));
+      }
+      return Method{absl::StrCat("/", service->full_name(), "/", method->name()), method};
+    }
+  }
+  return absl::UnimplementedError(absl::StrCat("no method takes ", request->full_name()));
+}
+
 std::string FullName(const Descriptor* resource, absl::string_view name) {
   if (name.empty() || absl::StrContains(name, '/')) return std::string(name);
   return absl::StrCat(ResourceOf(resource).plural(), "/", name);
@@ -94,6 +112,17 @@ class Request {
   }
   void Set(const char* field, int32_t value) {
     if (value != 0) reflection_->SetInt32(message_.get(), Field(field), value);
+  }
+  void Set(const char* field, int64_t value) {
+    if (value != 0) reflection_->SetInt64(message_.get(), Field(field), value);
+  }
+  // Whose values a read returns.
+  template <typename Options>
+  void SetValues(const Options& options) {
+    Set("as_told_by", FullName(v1::Source::descriptor(), options.as_told_by));
+    if (options.value_policy != v1::Evidence::VALUE_POLICY_UNSPECIFIED) {
+      reflection_->SetEnumValue(message_.get(), Field("value_policy"), options.value_policy);
+    }
   }
   void SetMask(const char* field, const std::vector<std::string>& paths) {
     if (paths.empty()) return;
@@ -147,7 +176,7 @@ class Request {
   const google::protobuf::Reflection* reflection_;
 };
 
-absl::Status Call(Connection& connection, absl::string_view path, absl::string_view request,
+absl::Status Send(Connection& connection, absl::string_view path, absl::string_view request,
                   const CallOptions& options, Message& response) {
   absl::StatusOr<std::string> bytes = connection.Call(path, request, options);
   if (!bytes.ok()) return bytes.status();
@@ -157,9 +186,9 @@ absl::Status Call(Connection& connection, absl::string_view path, absl::string_v
   return absl::OkStatus();
 }
 
-absl::Status Call(Connection& connection, const Method& method, const Request& request,
+absl::Status Send(Connection& connection, const Method& method, const Request& request,
                   const CallOptions& options, Message& response) {
-  return Call(connection, method.path, request.Bytes(), options, response);
+  return Send(connection, method.path, request.Bytes(), options, response);
 }
 
 // Calls a method whose response begins with a list of the resource.
@@ -167,7 +196,7 @@ absl::StatusOr<internal::Page> CallPage(Connection& connection, const Method& me
                                         const Request& request, const CallOptions& options) {
   const Descriptor* type = method.descriptor->output_type();
   const std::unique_ptr<Message> response = NewMessage(type);
-  absl::Status status = Call(connection, method, request, options, *response);
+  absl::Status status = Send(connection, method, request, options, *response);
   if (!status.ok()) return status;
 
   internal::Page page;
@@ -185,8 +214,8 @@ absl::StatusOr<internal::Page> CallPage(Connection& connection, const Method& me
 
 // `fill` sets all of the request but the page token.
 template <typename Fill>
-internal::FetchPage Pages(std::shared_ptr<Connection> connection, absl::StatusOr<Method> method,
-                          CallOptions options, Fill fill) {
+internal::FetchPage FetchPages(std::shared_ptr<Connection> connection,
+                               absl::StatusOr<Method> method, CallOptions options, Fill fill) {
   return
       [connection = std::move(connection), method = std::move(method), options = std::move(options),
        fill = std::move(fill)](absl::string_view page_token) -> absl::StatusOr<internal::Page> {
@@ -243,19 +272,22 @@ absl::Status Client::Get(absl::string_view name, const ReadOptions& options, Mes
   request.Set("name", FullName(resource, name));
   request.SetAt(options.at);
   request.SetMask("read_mask", options.read_mask);
-  return Call(*connection_, *method, request, options.call, out);
+  request.SetValues(options);
+  return Send(*connection_, *method, request, options.call, out);
 }
 
 internal::FetchPage Client::List(const Descriptor* resource, const ListOptions& options) const {
-  return Pages(connection_, FindMethod(resource, "List#"), options.call,
-               [options](Request& request) {
-                 request.Set("filter", options.filter);
-                 request.Set("order_by", options.order_by);
-                 request.Set("show_deleted", options.show_deleted);
-                 request.SetAt(options.at);
-                 request.SetMask("read_mask", options.read_mask);
-                 request.Set("page_size", options.page_size);
-               });
+  return FetchPages(connection_, FindMethod(resource, "List#"), options.call,
+                    [options](Request& request) {
+                      request.Set("filter", options.filter);
+                      request.Set("order_by", options.order_by);
+                      request.Set("show_deleted", options.show_deleted);
+                      request.SetAt(options.at);
+                      request.SetMask("read_mask", options.read_mask);
+                      request.SetValues(options);
+                      request.Set("reviewed_only", options.reviewed_only);
+                      request.Set("page_size", options.page_size);
+                    });
 }
 
 absl::StatusOr<internal::Page> Client::BatchGet(const Descriptor* resource,
@@ -267,17 +299,18 @@ absl::StatusOr<internal::Page> Client::BatchGet(const Descriptor* resource,
   for (const std::string& name : names) request.Add("names", FullName(resource, name));
   request.SetAt(options.at);
   request.SetMask("read_mask", options.read_mask);
+  request.SetValues(options);
   return CallPage(*connection_, *method, request, options.call);
 }
 
 internal::FetchPage Client::Revisions(const Descriptor* resource, absl::string_view name,
                                       const RevisionsOptions& options) const {
-  return Pages(connection_, FindMethod(resource, "List@Revisions"), options.call,
-               [options, name = FullName(resource, name)](Request& request) {
-                 request.Set("name", name);
-                 request.SetMask("read_mask", options.read_mask);
-                 request.Set("page_size", options.page_size);
-               });
+  return FetchPages(connection_, FindMethod(resource, "List@Revisions"), options.call,
+                    [options, name = FullName(resource, name)](Request& request) {
+                      request.Set("name", name);
+                      request.SetMask("read_mask", options.read_mask);
+                      request.Set("page_size", options.page_size);
+                    });
 }
 
 absl::Status Client::Create(const Message& record, const CreateOptions& options,
@@ -289,7 +322,7 @@ absl::Status Client::Create(const Message& record, const CreateOptions& options,
   request.SetRecord(record);
   request.SetId(resource, options.id);
   request.SetWrite(options);
-  return Call(*connection_, *method, request, options.call, out);
+  return Send(*connection_, *method, request, options.call, out);
 }
 
 absl::Status Client::Update(const Message& record, const UpdateOptions& options,
@@ -301,7 +334,7 @@ absl::Status Client::Update(const Message& record, const UpdateOptions& options,
   request.SetMask("update_mask", options.update_mask);
   request.Set("allow_missing", options.allow_missing);
   request.SetWrite(options);
-  return Call(*connection_, *method, request, options.call, out);
+  return Send(*connection_, *method, request, options.call, out);
 }
 
 absl::Status Client::Delete(absl::string_view name, const DeleteOptions& options,
@@ -314,7 +347,7 @@ absl::Status Client::Delete(absl::string_view name, const DeleteOptions& options
   request.Set("etag", options.etag);
   request.Set("force", options.force);
   request.SetWrite(options);
-  return Call(*connection_, *method, request, options.call, out);
+  return Send(*connection_, *method, request, options.call, out);
 }
 
 absl::Status Client::Undelete(absl::string_view name, const UndeleteOptions& options,
@@ -326,7 +359,57 @@ absl::Status Client::Undelete(absl::string_view name, const UndeleteOptions& opt
   request.Set("name", FullName(resource, name));
   request.Set("etag", options.etag);
   request.SetWrite(options);
-  return Call(*connection_, *method, request, options.call, out);
+  return Send(*connection_, *method, request, options.call, out);
+}
+
+absl::Status Client::Rollback(absl::string_view name, int64_t revision,
+                              const RollbackOptions& options, Message& out) const {
+  const Descriptor* resource = out.GetDescriptor();
+  const absl::StatusOr<Method> method = FindMethod(resource, "Rollback@");
+  if (!method.ok()) return method.status();
+  Request request(method->descriptor);
+  request.Set("name", FullName(resource, name));
+  request.Set("revision", revision);
+  request.Set("etag", options.etag);
+  request.SetWrite(options);
+  return Send(*connection_, *method, request, options.call, out);
+}
+
+absl::Status Client::Call(const Message& request, const CallOptions& options, Message& out) const {
+  const absl::StatusOr<Method> method = FindMethod(request.GetDescriptor(), out.GetDescriptor());
+  if (!method.ok()) return method.status();
+  const FieldDescriptor* id = request.GetDescriptor()->FindFieldByName("request_id");
+  if (id == nullptr || !request.GetReflection()->GetString(request, id).empty()) {
+    return Send(*connection_, method->path, request.SerializeAsString(), options, out);
+  }
+  const std::unique_ptr<Message> sent(request.New());
+  sent->CopyFrom(request);
+  sent->GetReflection()->SetString(sent.get(), id, NewRequestId());
+  return Send(*connection_, method->path, sent->SerializeAsString(), options, out);
+}
+
+internal::FetchPage Client::Pages(std::shared_ptr<const Message> request,
+                                  const Descriptor* response, const CallOptions& options) const {
+  return [client = *this, request = std::move(request), response,
+          options](absl::string_view page_token) -> absl::StatusOr<internal::Page> {
+    const FieldDescriptor* token = request->GetDescriptor()->FindFieldByName("page_token");
+    const FieldDescriptor* next = response->FindFieldByName("next_page_token");
+    if (token == nullptr || next == nullptr) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(request->GetTypeName(), " asks for no pages of ", response->full_name()));
+    }
+    const std::unique_ptr<Message> sent(request->New());
+    sent->CopyFrom(*request);
+    if (!page_token.empty()) {
+      sent->GetReflection()->SetString(sent.get(), token, std::string(page_token));
+    }
+    internal::Page page;
+    page.records.push_back(NewMessage(response));
+    Message& answer = *page.records.back();
+    if (absl::Status status = client.Call(*sent, options, answer); !status.ok()) return status;
+    page.next_page_token = answer.GetReflection()->GetString(answer, next);
+    return page;
+  };
 }
 
 absl::StatusOr<v1::BatchWriteResponse> Client::BatchWrite(const Batch& batch,
@@ -334,12 +417,8 @@ absl::StatusOr<v1::BatchWriteResponse> Client::BatchWrite(const Batch& batch,
   v1::BatchWriteRequest request = batch.request();
   request.set_reason(options.reason);
   request.set_validate_only(options.validate_only);
-  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
-  v1::BatchWriteResponse response;
-  absl::Status status =
-      Call(*connection_, kBatchWrite, request.SerializeAsString(), options.call, response);
-  if (!status.ok()) return status;
-  return response;
+  request.set_request_id(options.request_id);
+  return Call<v1::BatchWriteResponse>(request, options.call);
 }
 
 }  // namespace detente

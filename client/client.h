@@ -8,7 +8,12 @@
 //
 // R is any resource of the contract; its methods are found through its descriptor. Where a name is
 // asked for, an id does too ("by-2025-12-13" for "releases/by-2025-12-13"). Failures are those of
-// Connection::Call.
+// Connection::Call. What spans resources has no methods of its own here: Call and Pages take the
+// contract's requests as they are.
+//
+//   v1::GetEvidenceRequest request;
+//   request.set_name("releases/by-2025-12-13");
+//   absl::StatusOr<v1::Evidence> evidence = client.Call<v1::Evidence>(request);
 #pragma once
 
 #include <cstdint>
@@ -38,6 +43,11 @@ using ReadPoint = std::variant<std::monostate, int64_t, absl::Time, std::string>
 struct ReadOptions {
   ReadPoint at = {};
   std::vector<std::string> read_mask = {};  // paths of the fields to return; empty = all
+  // As this source has it ("sources/x", or its id): its values in place, what it does not speak of
+  // absent; empty = as we do.
+  std::string as_told_by = {};
+  // Which value to take where sources disagree; not with `as_told_by`.
+  v1::Evidence::ValuePolicy value_policy = v1::Evidence::VALUE_POLICY_UNSPECIFIED;
   CallOptions call = {};
 };
 
@@ -47,8 +57,11 @@ struct ListOptions {
   bool show_deleted = false;
   ReadPoint at = {};
   std::vector<std::string> read_mask = {};
-  int32_t page_size = 0;  // records fetched by one call; 0 = as the server likes
-  CallOptions call = {};  // of each page
+  std::string as_told_by = {};
+  v1::Evidence::ValuePolicy value_policy = v1::Evidence::VALUE_POLICY_UNSPECIFIED;
+  bool reviewed_only = false;  // only those whose state of review is REVIEWED
+  int32_t page_size = 0;       // records fetched by one call; 0 = as the server likes
+  CallOptions call = {};       // of each page
 };
 
 struct RevisionsOptions {
@@ -88,6 +101,14 @@ struct DeleteOptions {
 };
 
 struct UndeleteOptions {
+  std::string etag = {};
+  std::string reason = {};
+  bool validate_only = false;
+  std::string request_id = {};
+  CallOptions call = {};
+};
+
+struct RollbackOptions {
   std::string etag = {};
   std::string reason = {};
   bool validate_only = false;
@@ -253,6 +274,27 @@ class Client {
     return Answer<R>([&](R& out) { return Undelete(name, options, out); });
   }
 
+  // Brings a record back to the content that it had at a revision of the store, as a new commit.
+  template <typename R>
+  absl::StatusOr<R> Rollback(absl::string_view name, int64_t revision,
+                             const RollbackOptions& options = {}) const {
+    return Answer<R>([&](R& out) { return Rollback(name, revision, options, out); });
+  }
+
+  // Calls the method that takes this request; an empty request id becomes a new UUID. A Response
+  // that is not the method's is INVALID_ARGUMENT.
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> Call(const Request& request, const CallOptions& options = {}) const {
+    return Answer<Response>([&](Response& out) { return Call(request, options, out); });
+  }
+
+  // The responses, page by page, of a method whose request has a `page_token`.
+  template <typename Response, typename Request>
+  Records<Response> Pages(const Request& request, const CallOptions& options = {}) const {
+    return Records<Response>(
+        Pages(std::make_shared<Request>(request), Response::descriptor(), options));
+  }
+
   absl::StatusOr<v1::BatchWriteResponse> BatchWrite(const Batch& batch,
                                                     const BatchWriteOptions& options = {}) const;
 
@@ -281,6 +323,11 @@ class Client {
   absl::Status Update(const Message& record, const UpdateOptions& options, Message& out) const;
   absl::Status Delete(absl::string_view name, const DeleteOptions& options, Message& out) const;
   absl::Status Undelete(absl::string_view name, const UndeleteOptions& options, Message& out) const;
+  absl::Status Rollback(absl::string_view name, int64_t revision, const RollbackOptions& options,
+                        Message& out) const;
+  absl::Status Call(const Message& request, const CallOptions& options, Message& out) const;
+  internal::FetchPage Pages(std::shared_ptr<const Message> request, const Descriptor* response,
+                            const CallOptions& options) const;
 
   std::shared_ptr<Connection> connection_;
 };

@@ -4,8 +4,10 @@
 #include <vector>
 
 #include "client/mock_connection.h"
+#include "detente/v1/commit_service.pb.h"
 #include "detente/v1/person.pb.h"
 #include "detente/v1/person_service.pb.h"
+#include "detente/v1/record_service.pb.h"
 #include "detente/v1/release.pb.h"
 #include "detente/v1/release_service.pb.h"
 #include "detente/v1/tally.pb.h"
@@ -93,6 +95,75 @@ TEST_F(ClientTest, ReadsAtATimeOrASnapshot) {
   const absl::Time time = absl::FromUnixSeconds(1765584000) + absl::Microseconds(500);
   EXPECT_TRUE(client_.Get<v1::Release>("x", {.at = time}).ok());
   EXPECT_TRUE(client_.Get<v1::Release>("x", {.at = "snapshots/paper-2026"}).ok());
+}
+
+TEST_F(ClientTest, ReadsSayWhoseValuesTheyWant) {
+  v1::GetReleaseRequest get;
+  get.set_name("releases/x");
+  get.set_as_told_by("sources/bbc");
+  EXPECT_CALL(*connection_, Call(_, IsRequest(get), _)).Times(2).WillRepeatedly(Return(""));
+  EXPECT_TRUE(client_.Get<v1::Release>("x", {.as_told_by = "bbc"}).ok());
+  EXPECT_TRUE(client_.Get<v1::Release>("x", {.as_told_by = "sources/bbc"}).ok());
+
+  v1::BatchGetReleasesRequest batch;
+  batch.add_names("releases/x");
+  batch.set_value_policy(v1::Evidence::LATEST);
+  EXPECT_CALL(*connection_, Call(_, IsRequest(batch), _)).WillOnce(Return(""));
+  EXPECT_TRUE(client_.BatchGet<v1::Release>({"x"}, {.value_policy = v1::Evidence::LATEST}).ok());
+
+  v1::ListReleasesRequest list;
+  list.set_as_told_by("sources/bbc");
+  list.set_value_policy(v1::Evidence::MAJORITY);
+  list.set_reviewed_only(true);
+  EXPECT_CALL(*connection_, Call(_, IsRequest(list), _)).WillOnce(Return(""));
+  const auto releases = client_.List<v1::Release>(
+      {.as_told_by = "bbc", .value_policy = v1::Evidence::MAJORITY, .reviewed_only = true});
+  EXPECT_TRUE(releases.begin() == releases.end());
+}
+
+TEST_F(ClientTest, AnyRequestFindsItsMethod) {
+  v1::GetEvidenceRequest request;
+  request.set_name("releases/x");
+  request.add_fields("headcount");
+  v1::Evidence evidence;
+  evidence.set_revision(7);
+  EXPECT_CALL(*connection_, Call(Eq("/detente.v1.RecordService/GetEvidence"), IsRequest(request),
+                                 Field(&CallOptions::timeout, Optional(absl::Seconds(3)))))
+      .WillOnce(Return(evidence.SerializeAsString()));
+  const auto got = client_.Call<v1::Evidence>(request, {.timeout = absl::Seconds(3)});
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->revision(), 7);
+
+  EXPECT_EQ(client_.Call<v1::Conflict>(request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(client_.Call<v1::Evidence>(v1::Person()).status().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(ClientTest, PagesAreResponses) {
+  v1::ListCommitsRequest first;
+  first.set_record("releases/x");
+  v1::ListCommitsRequest second = first;
+  second.set_page_token("more");
+  v1::ListCommitsResponse page1;
+  page1.add_commits()->set_revision(9);
+  page1.set_next_page_token("more");
+  v1::ListCommitsResponse page2;
+  page2.add_commits()->set_revision(3);
+  const std::string path = "/detente.v1.CommitService/ListCommits";
+  EXPECT_CALL(*connection_, Call(Eq(path), IsRequest(first), _))
+      .WillOnce(Return(page1.SerializeAsString()));
+  EXPECT_CALL(*connection_, Call(Eq(path), IsRequest(second), _))
+      .WillOnce(Return(page2.SerializeAsString()));
+  std::vector<int64_t> revisions;
+  for (auto& page : client_.Pages<v1::ListCommitsResponse>(first)) {
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const v1::Commit& commit : page->commits()) revisions.push_back(commit.revision());
+  }
+  EXPECT_THAT(revisions, ElementsAre(9, 3));
+
+  const auto none = client_.Pages<v1::Commit>(v1::GetCommitRequest());
+  EXPECT_EQ(none.begin()->status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(ClientTest, FailuresComeThrough) {
@@ -274,16 +345,39 @@ TEST_F(ClientTest, WritesCarryTheirOptions) {
         .WillOnce(Return(release.SerializeAsString()));
     EXPECT_TRUE(client_.Undelete<v1::Release>("a", {.etag = "\"e\"", .request_id = "mine"}).ok());
   }
+  {
+    v1::RollbackReleaseRequest request;
+    request.set_name("releases/a");
+    request.set_revision(4);
+    request.set_etag("\"e\"");
+    request.set_validate_only(true);
+    request.set_reason("vandalism");
+    request.set_request_id("mine");
+    EXPECT_CALL(*connection_,
+                Call(Eq("/detente.v1.ReleaseService/RollbackRelease"), IsRequest(request), _))
+        .WillOnce(Return(release.SerializeAsString()));
+    EXPECT_TRUE(client_
+                    .Rollback<v1::Release>("a", 4,
+                                           {.etag = "\"e\"",
+                                            .reason = "vandalism",
+                                            .validate_only = true,
+                                            .request_id = "mine"})
+                    .ok());
+  }
 }
 
 TEST_F(ClientTest, EveryWriteHasARequestIdOfItsOwn) {
   std::vector<std::string> ids;
   EXPECT_CALL(*connection_, Call)
-      .Times(3)
+      .Times(4)
       .WillRepeatedly([&](absl::string_view method, absl::string_view bytes, const CallOptions&) {
         std::string id;
         if (method == "/detente.v1.ReleaseService/CreateRelease") {
           v1::CreateReleaseRequest request;
+          EXPECT_TRUE(request.ParseFromString(std::string(bytes)));
+          id = request.request_id();
+        } else if (method == "/detente.v1.RecordService/EraseRecords") {
+          v1::EraseRecordsRequest request;
           EXPECT_TRUE(request.ParseFromString(std::string(bytes)));
           id = request.request_id();
         } else {
@@ -298,6 +392,7 @@ TEST_F(ClientTest, EveryWriteHasARequestIdOfItsOwn) {
   EXPECT_TRUE(client_.Create(v1::Release()).ok());
   EXPECT_TRUE(client_.Create(v1::Release()).ok());
   EXPECT_TRUE(client_.BatchWrite(Batch()).ok());
+  EXPECT_TRUE(client_.Call<v1::EraseRecordsResponse>(v1::EraseRecordsRequest()).ok());
   EXPECT_NE(ids[0], ids[1]);
   EXPECT_NE(ids[1], ids[2]);
 }
