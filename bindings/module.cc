@@ -210,20 +210,24 @@ std::unique_ptr<PyConnection> NewConnection(const F& make) {
 
 std::unique_ptr<PyConnection> PyConnect(const std::string& target,
                                         const std::optional<std::string>& token,
+                                        const std::string& actor,
                                         const std::optional<std::string>& ca_cert,
                                         std::optional<bool> tls, double timeout) {
   ConnectOptions options;
   options.token = token.value_or("");
+  options.actor = actor;
   options.ca_cert = ca_cert.value_or("");
   if (tls.has_value()) options.tls = *tls ? Tls::kOn : Tls::kOff;
   options.timeout = ToDuration(timeout);
   return NewConnection([&] { return Connect(target, options); });
 }
 
-std::unique_ptr<PyConnection> PyOpen(const std::string& path, bool create, bool read_only) {
-  api::OpenOptions options;
-  options.create = create;
-  options.read_only = read_only;
+std::unique_ptr<PyConnection> PyOpen(const std::string& path, bool create, bool read_only,
+                                     const std::string& actor) {
+  OpenOptions options;
+  options.store.create = create;
+  options.store.read_only = read_only;
+  options.actor = actor;
   return NewConnection([&] { return Open(path, options); });
 }
 
@@ -253,12 +257,14 @@ PYBIND11_MODULE(_core, m) {
             .format(self.Target(), self.closed() ? ", closed" : "");
       });
   m.def("connect", &PyConnect, py::arg("target"), py::kw_only(), py::arg("token") = py::none(),
-        py::arg("ca_cert") = py::none(), py::arg("tls") = py::none(), py::arg("timeout") = 30.0,
+        py::arg("actor") = "", py::arg("ca_cert") = py::none(), py::arg("tls") = py::none(),
+        py::arg("timeout") = 30.0,
         "Connects to the server at host:port, at the first call. ca_cert is the path of a PEM "
         "file; tls None means on, but for loopback addresses; timeout is that of calls, in "
         "seconds.");
   m.def("open", &PyOpen, py::arg("path"), py::kw_only(), py::arg("create") = false,
-        py::arg("read_only") = false, "Opens a store, a file or :memory:, in this process.");
+        py::arg("read_only") = false, py::arg("actor") = "",
+        "Opens a store, a file or :memory:, in this process.");
   py::module_::import("atexit").attr("register")(py::cpp_function(&CloseAll));
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "access/actor.h"
 #include "client/fork.h"
 #include "client/live_calls.h"
 #include "error/error.h"
@@ -77,8 +78,9 @@ class Answer {
 
 class LocalConnection final : public Connection {
  public:
-  LocalConnection(absl::string_view path, std::unique_ptr<api::Instance> instance)
-      : state_(std::make_unique<State>(path, std::move(instance))) {}
+  LocalConnection(absl::string_view path, absl::string_view actor,
+                  std::unique_ptr<api::Instance> instance)
+      : state_(std::make_unique<State>(path, actor, std::move(instance))) {}
 
   ~LocalConnection() override {
     if (CheckEpoch(epoch_).ok()) {
@@ -106,7 +108,7 @@ class LocalConnection final : public Connection {
 
     Cancellation cancellation(state_->calls, options);
     api::CallContext context;
-    context.caller = "local";
+    context.caller = state_->actor;
     if (options.timeout.has_value()) context.deadline = absl::Now() + *options.timeout;
     context.cancelled = [&cancellation] { return cancellation.cancelled(); };
 
@@ -135,10 +137,11 @@ class LocalConnection final : public Connection {
 
  private:
   struct State {
-    State(absl::string_view path, std::unique_ptr<api::Instance> instance)
-        : path(path), instance(std::move(instance)) {}
+    State(absl::string_view path, absl::string_view actor, std::unique_ptr<api::Instance> instance)
+        : path(path), actor(actor), instance(std::move(instance)) {}
 
     const std::string path;
+    const std::string actor;
     LiveCalls calls;
     std::mutex closing;
     std::shared_ptr<api::Instance>
@@ -154,12 +157,13 @@ constinit OneProcess store_process("has opened a store");
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Connection>> Open(absl::string_view path,
-                                                 const api::OpenOptions& options) {
+                                                 const OpenOptions& options) {
+  if (absl::Status status = access::CheckActor(options.actor); !status.ok()) return status;
   if (absl::Status status = store_process.Claim(); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<api::Instance>> instance =
-      api::Instance::Open(path, ProtoFiles(), options);
+      api::Instance::Open(path, ProtoFiles(), options.store);
   if (!instance.ok()) return instance.status();
-  return std::make_unique<LocalConnection>(path, *std::move(instance));
+  return std::make_unique<LocalConnection>(path, options.actor, *std::move(instance));
 }
 
 }  // namespace detente

@@ -18,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "access/actor.h"
 #include "client/fork.h"
 #include "client/live_calls.h"
 #include "error/error.h"
@@ -163,6 +164,7 @@ class RemoteConnection final : public Connection {
       context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     }
     if (!state.authorization.empty()) context.AddMetadata("authorization", state.authorization);
+    if (!state.actor.empty()) context.AddMetadata(access::kActorMetadata, state.actor);
 
     const LiveCalls::Scope scope(state.calls, [&context] { context.TryCancel(); });
     if (!scope.entered()) return ClosedBefore();
@@ -206,6 +208,7 @@ class RemoteConnection final : public Connection {
           const ConnectOptions& options)
         : target(target),
           authorization(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
+          actor(access::EncodeActor(options.actor)),
           timeout(options.timeout),
           channel(std::move(channel)) {}
 
@@ -222,6 +225,7 @@ class RemoteConnection final : public Connection {
 
     const std::string target;
     const std::string authorization;
+    const std::string actor;  // encoded
     const absl::Duration timeout;
     std::mutex mutex;
     std::shared_ptr<grpc::Channel> channel;  // under mutex; null once closed
@@ -276,6 +280,7 @@ bool IsLoopback(absl::string_view target) {
 absl::StatusOr<std::unique_ptr<Connection>> Connect(absl::string_view target,
                                                     const ConnectOptions& options) {
   if (absl::Status status = CheckTarget(target); !status.ok()) return status;
+  if (absl::Status status = access::CheckActor(options.actor); !status.ok()) return status;
   if (options.attempts < 1 || options.attempts > 5) {
     return absl::InvalidArgumentError(
         absl::StrCat("attempts: 1..5 expected, got ", options.attempts));

@@ -22,6 +22,9 @@ struct ConnectOptions {
   std::string ca_cert =
       {};                  // path of a PEM file with the authorities to trust; empty = the system's
   std::string token = {};  // sent with every call as `authorization: Bearer …`, if not empty
+  // Who makes the commits: text that the store keeps with them, UTF-8 of at most 256 bytes; empty =
+  // not said. Nobody checks it: it is what this caller claims.
+  std::string actor = {};
   absl::Duration timeout = absl::Seconds(30);  // of calls that state none; InfiniteDuration = none
   // How often a call is tried while the server is UNAVAILABLE, 1 to 5, with growing pauses of 0.1 s
   // to 2 s. A write that carries a request id, as all of Client's do, is applied once however often

@@ -22,7 +22,7 @@ using Bytes = std::shared_ptr<const std::string>;
 using Done = absl::AnyInvocable<void(absl::StatusOr<Bytes>)>;
 
 struct CallContext {
-  std::string caller;  // who is calling; request ids are the caller's own
+  std::string caller;  // who is calling, as it says; request ids are the caller's own
   absl::Time deadline = absl::InfiniteFuture();
   std::function<bool()> cancelled;  // may be empty; called from any thread
 };

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <list>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "access/actor.h"
 #include "error/error.h"
 #include "rpc/executor.h"
 
@@ -48,6 +50,14 @@ absl::Time DeadlineOf(const CallbackServerContext& context) {
   return context.deadline() == std::chrono::system_clock::time_point::max()
              ? absl::InfiniteFuture()
              : absl::FromChrono(context.deadline());
+}
+
+// Who is calling, as it says.
+absl::StatusOr<std::string> CallerOf(const CallbackServerContext& context) {
+  const auto [first, last] = context.client_metadata().equal_range(access::kActorMetadata);
+  if (first == last) return "";
+  if (std::next(first) != last) return InvalidField(access::kActorMetadata, "is given twice");
+  return access::DecodeActor({first->second.data(), first->second.size()});
 }
 
 // The calls that the executor or the writer have in hand.
@@ -147,7 +157,13 @@ class RawService : public grpc::Service {
              Error(absl::StatusCode::kUnavailable, v1::SHUTTING_DOWN, "the server is going down"));
       return call;
     }
+    absl::StatusOr<std::string> caller = CallerOf(*context);
+    if (!caller.ok()) {
+      Answer(call, response, caller.status());
+      return call;
+    }
     api::CallContext call_context;
+    call_context.caller = *std::move(caller);
     call_context.deadline = DeadlineOf(*context);
     call_context.cancelled = [cancelled = call->cancelled()] {
       return cancelled->load(std::memory_order_relaxed);

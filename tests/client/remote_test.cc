@@ -163,6 +163,22 @@ TEST(RemoteTest, TheTokenGoesWithEveryCall) {
   EXPECT_EQ(*without->Call(kEcho, "", {}), "none");
 }
 
+TEST(RemoteTest, TheActorGoesWithEveryCall) {
+  ByteServer server([](const ByteServer::Call& call, std::string* response) {
+    const auto it = call.metadata.find("detente-actor");
+    *response = it == call.metadata.end() ? "none" : it->second;
+    return grpc::Status::OK;
+  });
+  const auto with = ConnectOrDie(server.target(), {.actor = "Ada Ł. 100%"});
+  EXPECT_EQ(*with->Call(kEcho, "", {}), "Ada%20%C5%81.%20100%25");
+  const auto without = ConnectOrDie(server.target());
+  EXPECT_EQ(*without->Call(kEcho, "", {}), "none");
+  for (const std::string& bad : {std::string(257, 'a'), std::string("\xff")}) {
+    EXPECT_EQ(Connect(server.target(), {.actor = bad}).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(RemoteTest, ACallEndsAtItsTimeout) {
   ByteServer server(Echo);
   const auto connection = ConnectOrDie(server.target(), {.timeout = absl::Milliseconds(100)});
