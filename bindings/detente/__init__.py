@@ -14,7 +14,7 @@ Records are protobuf messages: they take keywords, compare, copy, pickle and pri
 import sys
 from typing import TYPE_CHECKING, Any
 
-from detente.collection import Collection, Reader, RecordList
+from detente.collection import Collection, Reader
 from detente.database import Batch, BatchCollection, Database, View, connect, open
 from detente.errors import (
     AlreadyExistsError,
@@ -37,6 +37,7 @@ from detente.errors import (
     UnavailableError,
     UnimplementedError,
 )
+from detente.listing import Listing, RecordList
 
 if TYPE_CHECKING:
     from detente import v1 as v1
@@ -63,6 +64,7 @@ __all__ = [
     "FieldViolation",
     "InternalError",
     "InvalidArgumentError",
+    "Listing",
     "NotFoundError",
     "OutOfRangeError",
     "PermissionDeniedError",

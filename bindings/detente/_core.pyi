@@ -24,8 +24,11 @@ def connect(
     target: str,
     *,
     token: str | None = None,
+    actor: str = "",
     ca_cert: str | None = None,
     tls: bool | None = None,
     timeout: float = 30.0,
 ) -> Connection: ...
-def open(path: str, *, create: bool = False, read_only: bool = False) -> Connection: ...
+def open(
+    path: str, *, create: bool = False, read_only: bool = False, actor: str = ""
+) -> Connection: ...

@@ -10,6 +10,8 @@ from detente import errors
 from detente._contract import Method
 
 if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from detente._core import Connection
 
 RECORD_SERVICE = "/detente.v1.RecordService"
@@ -49,18 +51,41 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
-def read_point(point: "int | datetime.datetime | str") -> Message:
-    """The ReadPoint for a revision, a time or the name of a snapshot."""
-    from detente.v1 import values_pb2
+Point = int | datetime.datetime | str | Message
+"""A state of the store: a revision, a time, a snapshot, or its name or id."""
 
-    if isinstance(point, bool) or not isinstance(point, int | datetime.datetime | str):
-        raise errors.invalid("at", f"a revision, a datetime or a snapshot's name, not {point!r}")
+
+def snapshot_name(snapshot: str | Message) -> str:
+    """`snapshots/x` for a snapshot, `snapshots/x` or `x`."""
+    name: Any = getattr(snapshot, "name", snapshot)
+    if not isinstance(name, str) or not name:
+        raise errors.invalid("snapshot", f"a snapshot, its id or its name, not {snapshot!r}")
+    return name if "/" in name else f"snapshots/{name}"
+
+
+def read_point(point: Point, argument: str = "at") -> Message:
+    """The ReadPoint for a revision, a time or a snapshot."""
+    from detente.v1 import snapshot_pb2, values_pb2
+
+    if isinstance(point, str | snapshot_pb2.Snapshot):
+        return values_pb2.ReadPoint(snapshot=snapshot_name(point))
+    if isinstance(point, bool) or not isinstance(point, int | datetime.datetime):
+        raise errors.invalid(
+            argument, f"a revision, a datetime or a snapshot's name, not {point!r}"
+        )
     if isinstance(point, int):
         return values_pb2.ReadPoint(revision=point)
-    if isinstance(point, str):
-        return values_pb2.ReadPoint(snapshot=point)
-    if point.tzinfo is None:
-        raise errors.invalid("at", f"{point} has no time zone; give it one, as datetime.UTC")
     result = values_pb2.ReadPoint()
-    result.read_time.FromDatetime(point)
+    result.read_time.CopyFrom(timestamp(point, argument))
+    return result
+
+
+def timestamp(time: datetime.datetime, argument: str) -> "Timestamp":
+    """A Timestamp."""
+    from google.protobuf import timestamp_pb2
+
+    if time.tzinfo is None:
+        raise errors.invalid(argument, f"{time} has no time zone; give it one, as datetime.UTC")
+    result = timestamp_pb2.Timestamp()
+    result.FromDatetime(time)
     return result

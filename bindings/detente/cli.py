@@ -293,7 +293,7 @@ def _write_csv(found: Iterable[Any]) -> None:
 
 def _create(args: argparse.Namespace) -> None:
     from detente import _contract, records
-    from detente.collection import new_record
+    from detente._arguments import new_record
 
     with _database(args, "write") as db:
         collection = _collection(db, args.collection)
@@ -342,7 +342,7 @@ def _fields(descriptor: Any, pairs: Iterable[str]) -> dict[str, Any]:
 
 def _edit(args: argparse.Namespace) -> None:
     from detente import _contract
-    from detente.collection import changed
+    from detente._arguments import changed
 
     with _database(args, "write") as db:
         collection = _named(db, args.name)

@@ -1,129 +1,35 @@
 """Reading and writing the records of one collection."""
 
 import builtins
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
 from detente import errors
+from detente._arguments import (
+    Paths,
+    changed,
+    full_name,
+    int32,
+    name_and_etag,
+    new_record,
+    paths,
+    policy,
+    source_name,
+)
 from detente._contract import Method, Resource
 from detente._session import Session, new_request_id
+from detente.listing import RecordList
+
+if TYPE_CHECKING:
+    from detente.erasure import Erasure
+    from detente.evidence import RecordEvidence
+    from detente.history import History
 
 R = TypeVar("R", bound=Message)
 
 _BATCH_GET_LIMIT = 100
-_PAGE_LIMIT = 1000
-
-Paths = str | Iterable[str]
-
-
-class RecordList(Generic[R]):
-    """Records that are fetched page by page while they are iterated over.
-
-    Every iteration asks anew; the pages of one iteration are read at one revision. It is true when
-    it holds at least one record. Shown in a terminal or a notebook, it is a table of its first
-    records.
-
-    Example:
-        >>> for release in db.releases.list(page_size=100):
-        ...     print(release.name)
-        >>> db.releases.list().limit(10)
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        method: Method,
-        request: Message,
-        resource: Resource,
-        limit: int | None = None,
-        until: int | None = None,
-    ) -> None:
-        self._session = session
-        self._method = method
-        self._request: Any = request
-        self._resource = resource
-        self._limit = limit
-        self._until = until  # records changed later are left out
-
-    def __iter__(self) -> Iterator[R]:
-        request = type(self._request)()
-        request.CopyFrom(self._request)
-        own_size = request.page_size
-        left = self._limit
-        while left is None or left > 0:
-            if left is not None:
-                request.page_size = min(left, own_size or _PAGE_LIMIT)
-            elif request.page_token and not own_size:
-                request.page_size = _PAGE_LIMIT  # after a quick first page
-            response = self._session.call(self._method, request)
-            for record in getattr(response, self._resource.collection):
-                if self._until is not None and record.revision > self._until:
-                    continue
-                yield record
-                if left is not None:
-                    left -= 1
-                    if not left:
-                        return
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
-
-    def __bool__(self) -> bool:
-        return self.first() is not None
-
-    def limit(self, n: int) -> "RecordList[R]":
-        """The same list, ended after `n` records."""
-        if n < 0:
-            raise errors.invalid("limit", f"{n} is negative")
-        if self._limit is not None:
-            n = min(n, self._limit)
-        return RecordList(
-            self._session, self._method, self._request, self._resource, n, self._until
-        )
-
-    def first(self) -> R | None:
-        """The first record; None if there is none."""
-        return next(iter(self.limit(1)), None)
-
-    def one(self) -> R:
-        """The only record.
-
-        Raises:
-            NotFoundError: There is none.
-            FailedPreconditionError: There are several.
-        """
-        found = list(self.limit(2))
-        if not found:
-            raise errors.NotFoundError(f"{self._resource.collection}: no record matches")
-        if len(found) > 1:
-            names = " and ".join(_name(record) for record in found)
-            raise errors.FailedPreconditionError(
-                f"{self._resource.collection}: more than one record matches: {names}"
-            )
-        return found[0]
-
-    def count(self) -> int:
-        """How many records there are, by going through their names."""
-        request = type(self._request)()
-        request.CopyFrom(self._request)
-        request.read_mask.paths[:] = ["name"] if self._until is None else ["name", "revision"]
-        request.page_size = _PAGE_LIMIT
-        names: RecordList[R] = RecordList(
-            self._session, self._method, request, self._resource, self._limit, self._until
-        )
-        return sum(1 for _ in names)
-
-    def __repr__(self) -> str:
-        from detente import display
-
-        return display.list_text(self, self._resource.collection)
-
-    def _repr_html_(self) -> str:
-        from detente import display
-
-        return display.list_html(self, self._resource.collection)
 
 
 class Reader(Generic[R]):
@@ -131,20 +37,42 @@ class Reader(Generic[R]):
 
     Records are named by id (`by-2025-12-13`) or in full (`releases/by-2025-12-13`); with `@` and a
     revision behind it where one is read (`by-2025-12-13@7`).
+
+    Where sources disagree, reads return the record's own values. `as_told_by` takes a source, by
+    name, id or record: its values stand in place, and what it does not speak of is absent.
+    `value_policy` takes those of the citations that decide: `most_reliable`, `latest` or
+    `majority`.
     """
 
-    def __init__(self, session: Session, resource: Resource, owner: str, at: Any = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        resource: Resource,
+        owner: str,
+        at: Any = None,
+        as_told_by: str = "",
+    ) -> None:
         self._session = session
         self._resource = resource
         self._owner = owner
         self._at = at
+        self._as_told_by = as_told_by
 
-    def get(self, name: str, *, read_mask: Paths | None = None) -> R:
+    def get(
+        self,
+        name: str,
+        *,
+        read_mask: Paths | None = None,
+        as_told_by: Message | str = "",
+        value_policy: int | str = 0,
+    ) -> R:
         """One record, also a deleted one (it has a `delete_time`).
 
         Args:
             name: Its id or full name, perhaps with `@revision`.
             read_mask: Paths of the fields to return; None = all.
+            as_told_by: The source whose values to return; empty = as we have them.
+            value_policy: Which value to return where sources disagree.
 
         Raises:
             NotFoundError: There is none at that revision.
@@ -161,8 +89,7 @@ class Reader(Generic[R]):
         request = method.request(name=self._name(name))
         if at is not None:
             request.at.CopyFrom(at)
-        if read_mask is not None:
-            request.read_mask.paths.extend(_paths(read_mask))
+        self._set(request, read_mask, as_told_by, value_policy)
         record: R = self._session.call(method, request)
         return record
 
@@ -175,6 +102,9 @@ class Reader(Generic[R]):
         show_deleted: bool = False,
         read_mask: Paths | None = None,
         where: Mapping[str, Any] | None = None,
+        as_told_by: Message | str = "",
+        value_policy: int | str = 0,
+        reviewed_only: bool = False,
     ) -> RecordList[R]:
         """The records that match, in the order of their names.
 
@@ -185,6 +115,9 @@ class Reader(Generic[R]):
             show_deleted: Deleted ones too.
             read_mask: Paths of the fields to return; None = all.
             where: Fields and the values that they must have, joined to the filter by AND.
+            as_told_by: The source whose values to return; empty = as we have them.
+            value_policy: Which value to return where sources disagree.
+            reviewed_only: Only those whose state of review is REVIEWED.
 
         Raises:
             InvalidArgumentError: While iterating: an argument is wrong.
@@ -198,16 +131,23 @@ class Reader(Generic[R]):
         request = self._resource.list.request(
             filter=_filter.join(filter, where, self._resource.message.DESCRIPTOR),
             order_by=order_by,
-            page_size=_int32("page_size", page_size),
+            page_size=int32("page_size", page_size),
             show_deleted=show_deleted,
+            reviewed_only=reviewed_only,
         )
-        if read_mask is not None:
-            request.read_mask.paths.extend(_paths(read_mask))
+        self._set(request, read_mask, as_told_by, value_policy)
         if self._at is not None:
             request.at.CopyFrom(self._at)
-        return RecordList(self._session, self._resource.list, request, self._resource)
+        return RecordList(self._session, self._resource.list, request, self._resource.collection)
 
-    def get_many(self, names: Iterable[str], *, read_mask: Paths | None = None) -> builtins.list[R]:
+    def get_many(
+        self,
+        names: Iterable[str],
+        *,
+        read_mask: Paths | None = None,
+        as_told_by: Message | str = "",
+        value_policy: int | str = 0,
+    ) -> builtins.list[R]:
         """Records by id or name, in that order, all at one revision; any number of them.
 
         Raises:
@@ -224,8 +164,7 @@ class Reader(Generic[R]):
             request = self._resource.batch_get.request(names=part)
             if at is not None:
                 request.at.CopyFrom(at)
-            if read_mask is not None:
-                request.read_mask.paths.extend(_paths(read_mask))
+            self._set(request, read_mask, as_told_by, value_policy)
             try:
                 response = self._session.call(self._resource.batch_get, request)
             except errors.InvalidArgumentError as error:
@@ -247,10 +186,10 @@ class Reader(Generic[R]):
         A view shows those up to its revision.
         """
         request = self._resource.revisions.request(
-            name=self._name(name), page_size=_int32("page_size", page_size)
+            name=self._name(name), page_size=int32("page_size", page_size)
         )
         if read_mask is not None:
-            request.read_mask.paths.extend(_paths(read_mask))
+            request.read_mask.paths.extend(paths(read_mask))
         until = None
         if self._at is not None:
             if read_mask is not None:
@@ -259,14 +198,57 @@ class Reader(Generic[R]):
             newest.at.CopyFrom(self._at)
             until = self._session.call(self._resource.list, newest).revision
         return RecordList(
-            self._session, self._resource.revisions, request, self._resource, until=until
+            self._session, self._resource.revisions, request, self._resource.collection, until
         )
+
+    def evidence(self, record: R | str, *fields: str) -> "RecordEvidence":
+        """Who supports and who contradicts a record, field by field.
+
+        Args:
+            record: The record, its id or its name.
+            fields: Paths, each with all that is cited below it; none = all that is cited.
+
+        Example:
+            >>> evidence = db.releases.evidence("by-2025-12-13", "headcount")
+            >>> print(evidence["headcount"].value)
+            {'best': 123}
+        """
+        from detente import evidence
+
+        name, _ = name_and_etag(self._resource, record)
+        return evidence.get(self._session, name, fields, self._at)
+
+    def history(self, record: R | str) -> "History":
+        """What became of a record: its commits, newest first, with the fields that they changed.
+
+        A view shows those up to its revision.
+
+        Example:
+            >>> for commit in db.releases.history("by-2025-12-13"):
+            ...     print(commit.revision, commit.actor, commit.reason)
+        """
+        from detente import history
+
+        name, _ = name_and_etag(self._resource, record)
+        return history.of(self._session, name, self._at)
 
     def __repr__(self) -> str:
         return f"{self._owner}.{self._resource.collection}"
 
     def _name(self, name: str) -> str:
         return full_name(self._resource, name)
+
+    def _set(
+        self,
+        request: Any,
+        read_mask: Paths | None,
+        as_told_by: Message | str,
+        value_policy: int | str,
+    ) -> None:
+        if read_mask is not None:
+            request.read_mask.paths.extend(paths(read_mask))
+        request.as_told_by = source_name(as_told_by) or self._as_told_by
+        request.value_policy = policy(value_policy)
 
     def _split(self, name: str) -> tuple[str, Any]:
         name, _, revision = name.partition("@")
@@ -423,6 +405,74 @@ class Collection(Reader[R]):
         """
         return self._name_write(self._resource.undelete, record, validate_only, request_id, reason)
 
+    def rollback(
+        self,
+        record: R | str,
+        revision: int,
+        *,
+        validate_only: bool = False,
+        request_id: str = "",
+        reason: str = "",
+    ) -> R:
+        """Brings a record back to the content that it had at a revision of the store.
+
+        That is a new commit, and what came between stays in the history. References are not
+        checked: what has been deleted since stays deleted.
+
+        Args:
+            record: Its id or name; or the record, whose etag is then sent along.
+            revision: The store's revision to go back to; any at which the record was live.
+            validate_only: Check everything, write nothing.
+            request_id: A text of at most 64 characters; empty = a new UUID.
+            reason: Why, kept on the commit.
+
+        Example:
+            >>> db.releases.rollback("by-2025-12-13", 3, reason="the wrong list")
+        """
+        return self._name_write(
+            self._resource.rollback, record, validate_only, request_id, reason, revision=revision
+        )
+
+    def submit(self, record: R | str, *, reason: str = "") -> R:
+        """Hands a record in for review: its `review_state` becomes SUBMITTED."""
+        return self.update(record, review_state="SUBMITTED", reason=reason)
+
+    def review(self, record: R | str, *, reason: str = "") -> R:
+        """Says that a record has been reviewed; pass the record as it was read to mean that one."""
+        return self.update(record, review_state="REVIEWED", reason=reason)
+
+    def dispute(self, record: R | str, *, reason: str) -> R:
+        """Says that a record is disputed, and why."""
+        return self.update(record, review_state="DISPUTED", reason=reason)
+
+    def erase(
+        self,
+        records: R | str | Iterable[R | str],
+        *,
+        reason: str = "",
+        validate_only: bool = False,
+        request_id: str = "",
+    ) -> "Erasure":
+        """Erases records from every revision, for a person in danger. It can't be taken back.
+
+        Each gets a new id in every record that refers to it, and loses its content. The report
+        names records that still speak of it in words.
+
+        Args:
+            records: A record, its id or its name; or several.
+            reason: Why, kept on the commit: it must not tell what was erased.
+            validate_only: Erase nothing; report what would be.
+            request_id: A text of at most 64 characters; empty = a new UUID.
+
+        Example:
+            >>> db.persons.erase("a-b", validate_only=True).mentions
+        """
+        from detente import erasure
+
+        several = [records] if isinstance(records, Message | str) else builtins.list(records)
+        names = [name_and_etag(self._resource, record)[0] for record in several]
+        return erasure.erase(self._session, names, reason, validate_only, request_id)
+
     def _name_write(
         self,
         method: Method,
@@ -430,7 +480,7 @@ class Collection(Reader[R]):
         validate_only: bool,
         request_id: str,
         reason: str,
-        **more: bool,
+        **more: int,
     ) -> R:
         name, etag = name_and_etag(self._resource, record)
         written: R = self._session.call(
@@ -445,108 +495,3 @@ class Collection(Reader[R]):
             ),
         )
         return written
-
-
-def full_name(resource: Resource, name: str) -> str:
-    """`releases/x` for `x` or `releases/x`."""
-    if not isinstance(name, str):
-        raise errors.invalid("name", f"an id or a name expected, not {type(name).__name__}")
-    if "/" not in name:
-        return f"{resource.collection}/{name}"
-    if name.partition("/")[0] != resource.collection:
-        raise errors.invalid("name", f"{name!r} is not one of {resource.collection}")
-    return name
-
-
-def new_record(resource: Resource, record: Message | None, fields: Mapping[str, Any]) -> Message:
-    """A copy of `record` with `fields` set."""
-    message: Message = resource.message()
-    if record is not None:
-        _check_type(resource, record)
-        message.CopyFrom(record)
-    _set(resource, message, fields)
-    return message
-
-
-def changed(
-    resource: Resource,
-    record: Message | str,
-    update_mask: Paths | None,
-    fields: Mapping[str, Any],
-) -> tuple[Message, list[str]]:
-    """The message and the mask of an update."""
-    mask = None if update_mask is None else _paths(update_mask)
-    if isinstance(record, str):
-        if not fields:
-            raise errors.invalid("record", "with a name alone, give the fields to write")
-        message: Message = resource.message(name=full_name(resource, record))
-    else:
-        _check_type(resource, record)
-        if not _name(record):
-            raise errors.invalid("record", "it has no name; is it to be created?")
-        if fields and mask is None:
-            message = resource.message(name=_name(record), etag=getattr(record, "etag"))  # noqa: B009
-        else:
-            message = resource.message()
-            message.CopyFrom(record)
-    _set(resource, message, fields)
-    if fields:
-        mask = [*(mask or ()), *(name for name in fields if name not in (mask or ()))]
-    return message, ["*"] if mask is None else mask
-
-
-def name_and_etag(resource: Resource, record: Message | str) -> tuple[str, str]:
-    """Of a record; by its id or name alone, the etag is empty."""
-    if isinstance(record, str):
-        return full_name(resource, record), ""
-    _check_type(resource, record)
-    return full_name(resource, _name(record)), getattr(record, "etag")  # noqa: B009
-
-
-def _set(resource: Resource, message: Message, fields: Mapping[str, Any]) -> None:
-    descriptor = resource.message.DESCRIPTOR
-    for name, value in fields.items():
-        if name not in descriptor.fields_by_name:
-            import difflib
-
-            near = difflib.get_close_matches(name, list(descriptor.fields_by_name), 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise errors.invalid(name, f"{descriptor.name} has no such field{hint}")
-        message.ClearField(name)
-        if value is not None:
-            message.MergeFrom(_partial(resource, name, value))
-
-
-def _partial(resource: Resource, name: str, value: Any) -> Message:
-    try:
-        return resource.message(**{name: value})
-    except (TypeError, ValueError):
-        from detente import records
-
-        try:
-            return records.from_dict(resource.message, {name: value})
-        except ValueError as error:
-            text = str(error).removeprefix(f"{resource.type_name}: ").removeprefix(f"{name}: ")
-            raise errors.invalid(name, text) from None
-
-
-def _check_type(resource: Resource, record: Any) -> None:
-    if not isinstance(record, resource.message):
-        raise errors.invalid(
-            "record", f"a detente.{resource.type_name} expected, not {type(record).__name__}"
-        )
-
-
-def _name(record: Message) -> str:
-    name: str = getattr(record, "name")  # noqa: B009
-    return name
-
-
-def _paths(mask: Paths) -> list[str]:
-    return [part.strip() for part in mask.split(",")] if isinstance(mask, str) else list(mask)
-
-
-def _int32(argument: str, value: int) -> int:
-    if not -(2**31) <= value < 2**31:
-        raise errors.invalid(argument, f"{value} is out of range")
-    return value

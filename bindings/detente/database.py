@@ -1,36 +1,48 @@
 """A connection to records, and views of the past."""
 
-import datetime
 import os
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
 from detente import _contract, errors
+from detente._arguments import (
+    Paths,
+    changed,
+    name_and_etag,
+    new_record,
+    record_name,
+    source_name,
+)
 from detente._collections import Batches, Collections, Readers
 from detente._contract import Resource
 from detente._session import (
     RECORD_SERVICE,
+    Point,
     Session,
     new_request_id,
     new_session,
     read_point,
 )
-from detente.collection import (
-    Collection,
-    Paths,
-    Reader,
-    changed,
-    name_and_etag,
-    new_record,
-)
+from detente.collection import Collection, Reader
+
+if TYPE_CHECKING:
+    from detente.erasure import Erasure
+    from detente.evidence import Conflicts, Findings
+    from detente.history import Commits, Diff
+    from detente.snapshots import Snapshots
 
 R = TypeVar("R", bound=Message)
 
 
 def open(
-    path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False
+    path: str | os.PathLike[str],
+    *,
+    create: bool = False,
+    read_only: bool = False,
+    actor: str | None = None,
 ) -> "Database":
     """Opens a store in this process, without a server.
 
@@ -38,6 +50,8 @@ def open(
         path: The store's file, or `:memory:` for one that lives as long as the connection.
         create: Make the file if there is none; otherwise its absence is an error.
         read_only: For reading alone, also while another process writes; its commits are seen.
+        actor: Who makes the commits, at most 256 bytes, kept with them as it is claimed; None =
+            the variable DETENTE_ACTOR, or nobody.
 
     Raises:
         NotFoundError: There is no such file.
@@ -48,7 +62,7 @@ def open(
         ...     print(db.releases.get("by-2025-12-13").display_name)
     """
     path = os.fspath(path)
-    session = new_session("open", path, create=create, read_only=read_only)
+    session = new_session("open", path, create=create, read_only=read_only, actor=_actor(actor))
     return Database(session, f"detente.open({path!r})")
 
 
@@ -56,6 +70,7 @@ def connect(
     target: str,
     *,
     token: str | None = None,
+    actor: str | None = None,
     ca_cert: str | None = None,
     tls: bool | None = None,
     timeout: float = 30.0,
@@ -65,6 +80,8 @@ def connect(
     Args:
         target: Its address, such as `localhost:7400`.
         token: A bearer token.
+        actor: Who makes the commits, at most 256 bytes, kept with them as it is claimed; None =
+            the variable DETENTE_ACTOR, or nobody.
         ca_cert: A file of certificates (PEM) to trust; None = the system's.
         tls: Whether to encrypt; None = yes, except to this machine itself.
         timeout: Seconds that each call may take.
@@ -73,8 +90,20 @@ def connect(
         >>> with detente.connect("localhost:7400") as db:
         ...     print(db.releases.list())
     """
-    options = {"token": token, "ca_cert": ca_cert, "tls": tls, "timeout": timeout}
-    return Database(new_session("connect", target, **options), f"detente.connect({target!r})")
+    session = new_session(
+        "connect",
+        target,
+        token=token,
+        actor=_actor(actor),
+        ca_cert=ca_cert,
+        tls=tls,
+        timeout=timeout,
+    )
+    return Database(session, f"detente.connect({target!r})")
+
+
+def _actor(actor: str | None) -> str:
+    return os.environ.get("DETENTE_ACTOR", "") if actor is None else actor
 
 
 class _Records:
@@ -104,10 +133,11 @@ class _Records:
 
 
 class _Reading(_Records):
-    def __init__(self, session: Session, label: str, at: Any = None) -> None:
+    def __init__(self, session: Session, label: str, at: Any = None, as_told_by: str = "") -> None:
         self._session = session
         self._label = label
         self._at = at
+        self._as_told_by = as_told_by
 
     @property
     def revision(self) -> int:
@@ -120,15 +150,78 @@ class _Reading(_Records):
         revision: int = self._session.call(method, request).revision
         return revision
 
+    def at(self, point: Point) -> "View":
+        """A read-only view of the past.
+
+        Args:
+            point: A revision, a time (its last commit at or before it), or a snapshot, its name
+                or its id.
+
+        Example:
+            >>> db.at(7).releases.get("by-2025-12-13")
+            >>> db.at("snapshots/paper-2026").persons.list()
+        """
+        if self._at is not None:
+            raise errors.invalid("at", f"{self._label} is of one revision already")
+        label = f"{self._label}.at({getattr(point, 'name', point)!r})"
+        return View(self._session, label, read_point(point), self._as_told_by)
+
+    def as_told_by(self, source: Message | str) -> "View":
+        """A read-only view in which records have the values of one source.
+
+        What the source does not speak of is absent.
+
+        Args:
+            source: The source, its name or its id.
+
+        Example:
+            >>> db.as_told_by("viasna").releases.get("by-2025-12-13").headcount
+        """
+        name = source_name(source)
+        return View(self._session, f"{self._label}.as_told_by({name!r})", self._at, name)
+
+    def conflicts(self, *collections: str, fields: Iterable[str] = ()) -> "Conflicts":
+        """The fields of which sources disagree, record by record.
+
+        Args:
+            collections: Of which (`releases`); none = of all.
+            fields: Paths of the fields; an element of a list is `[*]` or named. None = all.
+
+        Example:
+            >>> for conflict in db.conflicts("releases", fields=["headcount"]):
+            ...     print(conflict.name, conflict.value, conflict.alternatives)
+        """
+        from detente import evidence
+
+        return evidence.conflicts(self._session, collections, fields, self._at)
+
+    def findings(self, checks: Iterable[str] = (), *, record: Message | str = "") -> "Findings":
+        """What is odd across records, check by check.
+
+        Args:
+            checks: Which (`groups-do-not-sum`); none = all.
+            record: A record, or its name: what is about it alone.
+
+        Example:
+            >>> db.findings(record="releases/by-2025-12-13")
+        """
+        from detente import evidence
+
+        name = record_name("record", record) if record else ""
+        return evidence.findings(self._session, checks, name, self._at)
+
     def __repr__(self) -> str:
         return self._label
 
 
 class View(_Reading, Readers):
-    """The records as they were at one revision: `db.at(7).releases.get(…)`; read only."""
+    """The records at one revision, or as one source has them; read only.
+
+    `db.at(7).releases.get(…)`, `db.as_told_by("bbc").releases.list()`, or both in a row.
+    """
 
     def _of(self, resource: Resource) -> Reader[Any]:
-        return Reader(self._session, resource, self._label, self._at)
+        return Reader(self._session, resource, self._label, self._at, self._as_told_by)
 
 
 class Database(_Reading, Collections):
@@ -137,17 +230,6 @@ class Database(_Reading, Collections):
     Made by `detente.connect` and `detente.open`; a context manager that closes itself. Threads may
     share it.
     """
-
-    def at(self, point: int | datetime.datetime | str) -> View:
-        """A read-only view of the past.
-
-        Args:
-            point: A revision, a time (its last commit at or before it), or the name of a snapshot.
-
-        Example:
-            >>> db.at(7).releases.get("by-2025-12-13")
-        """
-        return View(self._session, f"{self._label}.at({point!r})", read_point(point))
 
     def batch(
         self, *, reason: str = "", validate_only: bool = False, request_id: str = ""
@@ -167,6 +249,61 @@ class Database(_Reading, Collections):
             'persons/a-b'
         """
         return Batch(self._session, reason, validate_only, request_id)
+
+    @property
+    def commits(self) -> "Commits":
+        """The commits: what changed, when, by whom and why."""
+        from detente.history import Commits
+
+        return Commits(self._session)
+
+    @property
+    def snapshots(self) -> "Snapshots":
+        """Named states of the store, to cite."""
+        from detente.snapshots import Snapshots
+
+        return Snapshots(self._session)
+
+    def diff(
+        self, base: Point | None, target: Point | None = None, *, record: Message | str = ""
+    ) -> "Diff":
+        """What differs between two states of the store, record by record and field by field.
+
+        Args:
+            base: The state before: a revision, a time or a snapshot; 0 or None = the empty store.
+            target: The state after; None = the newest.
+            record: A record, or its name: what differs of it alone.
+
+        Example:
+            >>> db.diff(7)
+            >>> db.diff("snapshots/paper-2026", record="releases/by-2025-12-13")
+        """
+        from detente import history
+
+        name = record_name("record", record) if record else ""
+        return history.diff(self._session, base, target, name)
+
+    def erase(
+        self,
+        records: Message | str | Iterable[Message | str],
+        *,
+        reason: str = "",
+        validate_only: bool = False,
+        request_id: str = "",
+    ) -> "Erasure":
+        """Erases records of any collections from every revision; see `Collection.erase`.
+
+        Args:
+            records: A record or its full name; or several.
+            reason: Why, kept on the commit: it must not tell what was erased.
+            validate_only: Erase nothing; report what would be.
+            request_id: A text of at most 64 characters; empty = a new UUID.
+        """
+        from detente import erasure
+
+        several = [records] if isinstance(records, Message | str) else records
+        names = [record_name("records", record) for record in several]
+        return erasure.erase(self._session, names, reason, validate_only, request_id)
 
     def close(self) -> None:
         """Ends the connection; calls in other threads end with `CancelledError`."""

@@ -5,15 +5,12 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from google.protobuf.message import Message
 
-from detente import errors
 from detente._contract import collection_of, is_repeated
 
-_ROWS = 20
 _CELL = 40  # columns of a terminal
 _DASH = "\N{EN DASH}"
 _HIDDEN = frozenset({"uid", "etag", "review_state", "visibility", "restricted_fields", "labels"})
@@ -98,33 +95,19 @@ def table(headings: Sequence[str], cells: Sequence[Sequence[str]], width: int | 
     )
 
 
-def list_text(records: Any, collection: str) -> str:
-    """The first records of a list as a table; never raises."""
-    try:
-        found = list(islice(records.limit(_ROWS + 1), _ROWS + 1))
-    except errors.Error as error:
-        return f"{collection}: {error}"
-    if not found:
-        return f"{collection}: none"
-    more = "\n…" if len(found) > _ROWS else ""
-    return table(*rows(found[:_ROWS])) + more
+def clipped(text: str, width: int) -> str:
+    """One line of at most `width` columns (0 = any), without control characters."""
+    line = _line(text)
+    return _fit(line, width).rstrip() if width else line
 
 
-def list_html(records: Any, collection: str) -> str:
-    """The first records of a list as an HTML table; never raises."""
-    try:
-        found = list(islice(records.limit(_ROWS + 1), _ROWS + 1))
-    except errors.Error as error:
-        return f"<p>{html.escape(collection)}: {html.escape(str(error))}</p>"
-    if not found:
-        return f"<p>{html.escape(collection)}: none</p>"
-    headings, cells = rows(found[:_ROWS])
+def html_table(headings: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
+    """The same table in HTML; all text is escaped."""
     head = "".join(f"<th>{html.escape(heading)}</th>" for heading in headings)
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in cells
     )
-    more = "<p>…</p>" if len(found) > _ROWS else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def message_html(message: Message) -> str | None:
@@ -158,12 +141,10 @@ def _list_html(items: Sequence[Message]) -> str:
         for field in items[0].DESCRIPTOR.fields
         if any(field_text(item, field) for item in items)
     ]
-    head = "".join(f"<th>{html.escape(field.name)}</th>" for field in fields)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(field_text(i, f))}</td>" for f in fields) + "</tr>"
-        for i in items
+    return html_table(
+        [field.name for field in fields],
+        ([field_text(item, field) for field in fields] for item in items),
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _is_list(field: Any) -> bool:

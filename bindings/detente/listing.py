@@ -1,0 +1,178 @@
+"""Lists that are fetched page by page while they are walked."""
+
+import copy
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Generic, Self, TypeVar
+
+from google.protobuf.message import Message
+
+from detente import errors
+from detente._contract import Method
+from detente._session import Session
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Message)
+
+_PAGE_LIMIT = 1000
+_SHOWN = 20
+
+
+class Listing(Generic[T]):
+    """What a method answers page by page, as one list.
+
+    Every iteration asks anew; the pages of one iteration are read at one revision. It is true when
+    it holds at least one item. Shown in a terminal or a notebook, it shows its first items.
+    """
+
+    def __init__(
+        self, session: Session, method: Method, request: Message, field: str, title: str = ""
+    ) -> None:
+        self._session = session
+        self._method = method
+        self._request: Any = request
+        self._field = field
+        self._title = title or field
+        self._limit: int | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        left = self._limit
+        if left == 0:
+            return
+        for response in self._pages():
+            for item in self._items(response):
+                yield item
+                if left is not None:
+                    left -= 1
+                    if not left:
+                        return
+
+    def _pages(self) -> Iterator[Any]:
+        request = type(self._request)()
+        request.CopyFrom(self._request)
+        own_size = request.page_size
+        if self._limit is not None:
+            request.page_size = min(self._limit, own_size or _PAGE_LIMIT)
+        while True:
+            response = self._session.call(self._method, request)
+            yield response
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+            if self._limit is None and not own_size:
+                request.page_size = _PAGE_LIMIT  # after a quick first page
+
+    def _items(self, response: Any) -> Iterable[T]:
+        items: Iterable[T] = getattr(response, self._field)
+        return items
+
+    def __bool__(self) -> bool:
+        return self.first() is not None
+
+    def limit(self, n: int) -> Self:
+        """The same list, ended after `n` items."""
+        if n < 0:
+            raise errors.invalid("limit", f"{n} is negative")
+        ended = copy.copy(self)
+        ended._limit = n if self._limit is None else min(n, self._limit)
+        return ended
+
+    def first(self) -> T | None:
+        """The first item; None if there is none."""
+        return next(iter(self.limit(1)), None)
+
+    def _rows(self, found: list[T]) -> tuple[list[str], list[list[str]]]:
+        """Headings and cells of a table of items."""
+        from detente import display
+
+        return display.rows(found)  # type: ignore[arg-type]
+
+    def _text(self, found: list[T]) -> str:
+        from detente import display
+
+        return display.table(*self._rows(found))
+
+    def _html(self, found: list[T]) -> str:
+        from detente import display
+
+        return display.html_table(*self._rows(found))
+
+    def _show(self, end: str) -> tuple[list[T], str]:
+        """The first items, and what follows them; or no item, and what there is to say."""
+        try:
+            found = list(islice(self.limit(_SHOWN + 1), _SHOWN + 1))
+        except errors.Error as error:
+            return [], f"{self._title}: {error}"
+        if not found:
+            return [], f"{self._title}: none"
+        return found[:_SHOWN], end if len(found) > _SHOWN else ""
+
+    def __repr__(self) -> str:
+        found, more = self._show("\n…")
+        return self._text(found) + more if found else more
+
+    def _repr_html_(self) -> str:
+        import html
+
+        found, more = self._show("<p>…</p>")
+        return self._html(found) + more if found else f"<p>{html.escape(more)}</p>"
+
+
+class RecordList(Listing[R]):
+    """Records that are fetched page by page while they are iterated over.
+
+    Every iteration asks anew; the pages of one iteration are read at one revision. It is true when
+    it holds at least one record. Shown in a terminal or a notebook, it is a table of its first
+    records.
+
+    Example:
+        >>> for release in db.releases.list(page_size=100):
+        ...     print(release.name)
+        >>> db.releases.list().limit(10)
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        method: Method,
+        request: Message,
+        collection: str,
+        until: int | None = None,
+    ) -> None:
+        super().__init__(session, method, request, collection)
+        self._until = until  # records changed later are left out
+
+    def _items(self, response: Any) -> Iterable[R]:
+        records: Iterable[Any] = getattr(response, self._field)
+        if self._until is not None:
+            return [record for record in records if record.revision <= self._until]
+        return records
+
+    def one(self) -> R:
+        """The only record.
+
+        Raises:
+            NotFoundError: There is none.
+            FailedPreconditionError: There are several.
+        """
+        found: list[Any] = list(self.limit(2))
+        if not found:
+            raise errors.NotFoundError(f"{self._field}: no record matches")
+        if len(found) > 1:
+            names = " and ".join(record.name for record in found)
+            raise errors.FailedPreconditionError(
+                f"{self._field}: more than one record matches: {names}"
+            )
+        only: R = found[0]
+        return only
+
+    def count(self) -> int:
+        """How many records there are, by going through their names."""
+        names = copy.copy(self)
+        names._request = type(self._request)()
+        names._request.CopyFrom(self._request)
+        names._request.read_mask.paths[:] = (
+            ["name"] if self._until is None else ["name", "revision"]
+        )
+        names._request.page_size = _PAGE_LIMIT
+        return sum(1 for _ in names)
