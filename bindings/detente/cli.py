@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import argparse
-import contextlib
 import csv
 import json
 import os
@@ -12,35 +11,46 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import detente
-from detente import errors
-
-_SHOWN = 100  # rows of a table, unless --limit says otherwise
+from detente import cli_history, errors
+from detente._command import (
+    SHOWN,
+    UsageError,
+    add_at,
+    add_where,
+    add_write,
+    count,
+    database,
+    find_collection,
+    find_named,
+    print_json,
+    print_table,
+    view_at,
+    write_json,
+)
 
 _DESCRIPTION = """\
 Records of prisoner releases, the talks behind them, and who says so.
 
 Every verb that reads or writes records takes --db FILE (a store, opened in this process) or
 --server ADDRESS (a running detente-server); DETENTE_DB and DETENTE_SERVER say the same, and
-DETENTE_TOKEN holds a token for the server. Records are named `releases/by-2025-12-13`;
-`releases/by-2025-12-13@7` is that record as it was at revision 7."""
-
-
-class _UsageError(Exception):
-    """What argparse could not see was wrong with the arguments."""
+DETENTE_TOKEN holds a token for the server. Commits are made in the name of --actor or
+DETENTE_ACTOR, which nobody checks. Records are named `releases/by-2025-12-13`;
+`releases/by-2025-12-13@7` is that record as it was at revision 7; --at takes a revision, a time
+(2026-03-01T12:00Z; a date is its first moment, UTC) or a snapshot."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code. Usage errors exit with 2."""
     args = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
-        args.run(args)
+        code = args.run(args)
         sys.stdout.flush()
-    except _UsageError as error:
+    except UsageError as error:
         args.parser.error(str(error))
     except (errors.Error, ValueError) as error:
         return _fail(str(error))
@@ -51,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
         return 130
-    return 0
+    return int(code or 0)
 
 
 def _fail(message: str) -> int:
@@ -63,7 +73,7 @@ def _fail(message: str) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser, verbs = _parsers()
     sub = verbs.get(arguments[0]) if arguments else None
-    if sub is None:
+    if sub is None or sub is verbs["snapshot"]:
         return parser.parse_args(arguments)
     if sub is verbs["serve"]:
         args, rest = sub.parse_known_args(arguments[1:])
@@ -84,31 +94,24 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
 
     def verb(
-        name: str, run: Callable[[argparse.Namespace], None], about: str, *, store: bool = True
+        name: str, run: Callable[[argparse.Namespace], Any], about: str, *, store: bool = True
     ) -> argparse.ArgumentParser:
         sub = verbs.add_parser(
             name, help=about, description=f"{about[0].upper()}{about[1:]}.", allow_abbrev=False
         )
         sub.set_defaults(run=run, parser=sub)
         if store:
-            where = sub.add_argument_group("where the records are")
-            where.add_argument("--db", metavar="FILE", help="a store's file")
-            where.add_argument("--server", metavar="ADDRESS", help="a server, as localhost:7400")
-            where.add_argument("--ca-cert", metavar="FILE", help="certificates to trust (PEM)")
-            where.add_argument(
-                "--tls",
-                action=argparse.BooleanOptionalAction,
-                help="encrypt, or not (as a rule: except to this machine itself)",
-            )
-            where.add_argument(
-                "--timeout", type=float, default=30.0, metavar="SECONDS", help="of each call"
-            )
+            add_where(sub)
         return sub
 
-    def writes(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--reason", default="", help="why; kept on the commit")
+    def told(sub: argparse.ArgumentParser) -> None:
+        add_at(sub)
+        sub.add_argument("--as-told-by", default="", metavar="SOURCE", help="with its values")
         sub.add_argument(
-            "--validate-only", action="store_true", help="check everything, write nothing"
+            "--value-policy",
+            default="",
+            metavar="POLICY",
+            help="where sources disagree: most_reliable, latest or majority",
         )
 
     verb("demo", _demo, "load the sample records into a server and show what they say", store=False)
@@ -118,16 +121,17 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
 
     sub = verb("get", _get, "show records")
     sub.add_argument("names", nargs="+", metavar="NAME")
-    sub.add_argument("--at", type=int, metavar="REVISION", help="as they were at a revision")
+    told(sub)
     sub.add_argument("--json", action="store_true", help="ProtoJSON, one object on each line")
 
     sub = verb("list", _list, "list the records of a collection")
     sub.add_argument("collection", metavar="COLLECTION")
     sub.add_argument("filter", nargs="?", default="", metavar="FILTER", help="which (AIP-160)")
     sub.add_argument("--order-by", default="", metavar="FIELDS", help="as 'effective_date desc'")
-    sub.add_argument("--at", type=int, metavar="REVISION", help="as they were at a revision")
+    told(sub)
+    sub.add_argument("--reviewed-only", action="store_true", help="only those that are REVIEWED")
     sub.add_argument("--show-deleted", action="store_true", help="deleted ones too")
-    sub.add_argument("--limit", type=_count, metavar="N", help=f"at most N (tables: {_SHOWN})")
+    sub.add_argument("--limit", type=count, metavar="N", help=f"at most N (tables: {SHOWN})")
     form = sub.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="ProtoJSON, one array")
     form.add_argument("--csv", action="store_true", help="comma-separated values")
@@ -138,83 +142,36 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     sub.add_argument("--file", metavar="FILE", help="the record in YAML or JSON; - = from a pipe")
     sub.add_argument("--id", default="", help="its id; made by the server if absent")
     sub.add_argument("--json", action="store_true", help="print it as ProtoJSON")
-    writes(sub)
+    add_write(sub)
 
     sub = verb("edit", _edit, "edit a record in $EDITOR, or set fields")
     sub.add_argument("name", metavar="NAME")
     sub.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help="values in YAML")
     sub.add_argument("--json", action="store_true", help="print it as ProtoJSON")
-    writes(sub)
+    add_write(sub)
 
     sub = verb("delete", _delete, "delete records, softly")
     sub.add_argument("names", nargs="+", metavar="NAME")
     sub.add_argument("--force", action="store_true", help="although live records refer to it")
     sub.add_argument("--undo", action="store_true", help="take deletions back")
-    writes(sub)
+    add_write(sub)
 
     sub = verb("load", _load, "create or replace records from YAML, JSON or JSON lines")
     sub.add_argument("paths", nargs="+", metavar="FILE|FOLDER")
     sub.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    writes(sub)
+    add_write(sub)
 
     sub = verb("export", _export, "print records as JSON lines, which load takes back")
     sub.add_argument("collections", nargs="*", metavar="COLLECTION", help="as a rule all")
-    sub.add_argument("--at", type=int, metavar="REVISION", help="as they were at a revision")
+    add_at(sub)
     sub.add_argument("--show-deleted", action="store_true", help="deleted ones too")
+    cli_history.add(verb)
     return parser, dict(verbs.choices)
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
-
-
-@contextlib.contextmanager
-def _database(args: argparse.Namespace, how: str) -> Iterator[detente.Database]:
-    """The records that the arguments name; `how` is `read`, `write` or `create`."""
-    db, server = args.db, args.server
-    if db is None and server is None:
-        db, server = os.environ.get("DETENTE_DB"), os.environ.get("DETENTE_SERVER")
-    if (db is None) == (server is None):
-        raise _UsageError("give one of --db FILE and --server ADDRESS")
-    if db is not None:
-        with detente.open(db, create=how == "create", read_only=how == "read") as opened:
-            yield opened
-    else:
-        token = os.environ.get("DETENTE_TOKEN") or None
-        with detente.connect(
-            server, token=token, ca_cert=args.ca_cert, tls=args.tls, timeout=args.timeout
-        ) as connected:
-            yield connected
-
-
-def _collection(db: Any, name: str) -> Any:
-    """The collection of that name, or of the record of that name."""
-    try:
-        return db.collection(name.partition("/")[0])
-    except errors.InvalidArgumentError as error:
-        raise _UsageError(error.field_violations[0].description) from None
-
-
-def _named(db: Any, name: str) -> Any:
-    if "/" not in name:
-        raise _UsageError(f"{name!r} is no record's name; one is releases/by-2025-12-13")
-    return _collection(db, name)
-
-
-def _view(db: detente.Database, at: int | None) -> Any:
-    return db if at is None else db.at(at)
-
-
-def _print_json(record: Any) -> None:
-    print(json.dumps(detente.to_dict(record), ensure_ascii=False))
-
-
-def _print_record(record: Any, as_json: bool) -> None:
+def print_record(record: Any, as_json: bool) -> None:
     if as_json:
-        _print_json(record)
+        print_json(record)
         return
     from detente import records
 
@@ -239,44 +196,34 @@ def _serve(args: argparse.Namespace) -> None:
 
 
 def _get(args: argparse.Namespace) -> None:
-    with _database(args, "read") as db:
-        view = _view(db, args.at)
+    with database(args, "read") as db:
+        view = view_at(db, args.at)
         for number, name in enumerate(args.names):
-            record = _named(view, name).get(name)
+            record = find_named(view, name).get(
+                name, as_told_by=args.as_told_by, value_policy=args.value_policy
+            )
             if number and not args.json:
                 print("---")
-            _print_record(record, args.json)
+            print_record(record, args.json)
 
 
 def _list(args: argparse.Namespace) -> None:
-    from detente import display
-
-    with _database(args, "read") as db:
-        collection = _collection(_view(db, args.at), args.collection)
-        found = collection.list(args.filter, order_by=args.order_by, show_deleted=args.show_deleted)
+    with database(args, "read") as db:
+        collection = find_collection(view_at(db, args.at), args.collection)
+        found = collection.list(
+            args.filter,
+            order_by=args.order_by,
+            show_deleted=args.show_deleted,
+            as_told_by=args.as_told_by,
+            value_policy=args.value_policy,
+            reviewed_only=args.reviewed_only,
+        )
         if args.json or args.csv:
             if args.limit is not None:
                 found = found.limit(args.limit)
-            (_write_json if args.json else _write_csv)(found)
+            (write_json if args.json else _write_csv)(found)
             return
-        limit = _SHOWN if args.limit is None else args.limit
-        records = list(found.limit(limit + 1))
-        if not records:
-            print(f"no {args.collection}", file=sys.stderr)
-            return
-        width = None if sys.stdout.isatty() else 0
-        print(display.table(*display.rows(records[:limit]), width=width))
-        if len(records) > limit and args.limit is None:
-            print(f"The first {limit}; --limit N shows more.", file=sys.stderr)
-
-
-def _write_json(found: Iterable[Any]) -> None:
-    separator = "[\n"
-    for record in found:
-        sys.stdout.write(separator)
-        sys.stdout.write(json.dumps(detente.to_dict(record), ensure_ascii=False))
-        separator = ",\n"
-    sys.stdout.write("\n]\n" if separator != "[\n" else "[]\n")
+        print_table(found, args.limit, f"no {args.collection}")
 
 
 def _write_csv(found: Iterable[Any]) -> None:
@@ -295,11 +242,11 @@ def _create(args: argparse.Namespace) -> None:
     from detente import _contract, records
     from detente._arguments import new_record
 
-    with _database(args, "write") as db:
-        collection = _collection(db, args.collection)
+    with database(args, "write") as db:
+        collection = find_collection(db, args.collection)
         name, _, id_in_name = args.collection.partition("/")
         if args.id and id_in_name and args.id != id_in_name:
-            raise _UsageError(f"{args.collection} and --id {args.id} do not agree")
+            raise UsageError(f"{args.collection} and --id {args.id} do not agree")
         resource = _contract.resources()[name]
         message_type = resource.message
         record = message_type()
@@ -317,7 +264,7 @@ def _create(args: argparse.Namespace) -> None:
             reason=args.reason,
             validate_only=args.validate_only,
         )
-        _print_record(created, args.json)
+        print_record(created, args.json)
 
 
 def _fields(descriptor: Any, pairs: Iterable[str]) -> dict[str, Any]:
@@ -329,7 +276,7 @@ def _fields(descriptor: Any, pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise _UsageError(f"{pair!r} is not FIELD=VALUE")
+            raise UsageError(f"{pair!r} is not FIELD=VALUE")
         field = descriptor.fields_by_name.get(name)
         if field is not None and field.type == field.TYPE_STRING and not is_repeated(field):
             fields[name] = text
@@ -344,8 +291,8 @@ def _edit(args: argparse.Namespace) -> None:
     from detente import _contract
     from detente._arguments import changed
 
-    with _database(args, "write") as db:
-        collection = _named(db, args.name)
+    with database(args, "write") as db:
+        collection = find_named(db, args.name)
         options = {"reason": args.reason, "validate_only": args.validate_only}
         record = collection.get(args.name)
         if args.fields:
@@ -356,7 +303,7 @@ def _edit(args: argparse.Namespace) -> None:
         else:
             updated = _edit_in_editor(collection, record, options)
         if updated is not None:
-            _print_record(updated, args.json)
+            print_record(updated, args.json)
 
 
 def _edit_in_editor(collection: Any, record: Any, options: dict[str, Any]) -> Any:
@@ -401,9 +348,9 @@ def _editor() -> list[str]:
 
 
 def _delete(args: argparse.Namespace) -> None:
-    with _database(args, "write") as db:
+    with database(args, "write") as db:
         for name in args.names:
-            collection = _named(db, name)
+            collection = find_named(db, name)
             options = {"reason": args.reason, "validate_only": args.validate_only}
             if args.undo:
                 record = collection.undelete(name, **options)
@@ -420,7 +367,7 @@ def _load(args: argparse.Namespace) -> None:
         if sys.stderr.isatty():
             print(f"\r{done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr)
 
-    with _database(args, "create") as db:
+    with database(args, "create") as db:
         report = loading.load(
             db,
             args.paths,
@@ -442,11 +389,11 @@ def _load(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     from detente import _contract, loading
 
-    with _database(args, "read") as db:
+    with database(args, "read") as db:
         collections = args.collections or list(_contract.resources())
         for name in collections:
-            _collection(db, name)
-        view = _view(db, args.at)
+            find_collection(db, name)
+        view = view_at(db, args.at)
         for line in loading.export(view, collections, show_deleted=args.show_deleted):
             sys.stdout.write(f"{line}\n")
 

@@ -187,6 +187,13 @@ def diff(session: Session, base: Point | None, target: Point | None, record: str
     return Diff(session, method, request, "changes")
 
 
+def commit_lines(commit: Any) -> Iterator[str]:
+    """A commit with all the records that it wrote."""
+    yield display.clipped(_headline(commit), 0)
+    for change in commit.changes:
+        yield from (display.clipped(line, 0) for line in _change_lines(change))
+
+
 def field_lines(change: Any, indent: str) -> list[str]:
     """A line for each field that differs: `~ headcount: {"best":123} → {"best":124}`."""
     kinds = change.DESCRIPTOR.file.message_types_by_name["FieldChange"].enum_types_by_name["Kind"]
@@ -244,7 +251,8 @@ def _change_lines(change: Any) -> list[str]:
 
 
 def _headline(commit: Any) -> str:
-    became = _kind(commit.changes[0]) if commit.changes else commit.method.rpartition(".")[2]
+    method = commit.method.rpartition(".")[2]
+    became = _kind(commit.changes[0]) if len(commit.changes) == 1 else method
     parts = [
         f"revision {commit.revision}",
         display.value_text(commit.create_time),
