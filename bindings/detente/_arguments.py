@@ -14,8 +14,10 @@ Paths = str | Iterable[str]
 def source_name(source: Message | str) -> str:
     """`sources/x` for a source, `sources/x` or `x`."""
     name = source if isinstance(source, str) else record_name("as_told_by", source)
-    if not name or "/" in name:
+    if not name or name.startswith("sources/"):
         return name
+    if "/" in name:
+        raise errors.invalid("as_told_by", f"{name!r} is not one of sources")
     return f"sources/{name}"
 
 

@@ -41,12 +41,10 @@ class Erasure:
             lines += [f"{old} is erased, and is now {new}" for old, new in self._pairs()]
         else:
             lines += [f"{old} would be erased" for old in self.erased]
-        versions = "1 version" if self.rewritten_count == 1 else f"{self.rewritten_count} versions"
-        referred = "of other records referred to what"
-        if self.done:
-            lines.append(f"{versions} {referred} is erased, and now have the new names")
-        else:
-            lines.append(f"{versions} {referred} would be erased, and would get a new name for it")
+        rewritten = "rewritten" if self.done else "to be rewritten"
+        lines.append(
+            f"References to it, in versions of other records: {self.rewritten_count:,} {rewritten}"
+        )
         if self.mentions:
             lines.append("Still speaking of it in words, to be edited or erased too:")
             lines += [f"  {name} at {_at(revisions)}" for name, revisions in self._told()]
