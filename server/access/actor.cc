@@ -40,13 +40,13 @@ int Digit(char c) {
 
 }  // namespace
 
-absl::Status CheckActor(absl::string_view actor) {
+absl::Status CheckActor(absl::string_view actor, absl::string_view field) {
   if (actor.size() > kMaxActorBytes) {
     return InvalidFields(
-        {{"actor", absl::StrCat("at most ", kMaxActorBytes, " bytes, got ", actor.size())}},
+        {{std::string(field), absl::StrCat("at most ", kMaxActorBytes, " bytes, got ", actor.size())}},
         v1::LIMIT_EXCEEDED);
   }
-  if (!IsUtf8(actor)) return InvalidField("actor", "is not UTF-8");
+  if (!IsUtf8(actor)) return InvalidField(field, "is not UTF-8");
   return absl::OkStatus();
 }
 
@@ -80,7 +80,7 @@ absl::StatusOr<std::string> DecodeActor(absl::string_view encoded) {
     actor += static_cast<char>(high * 16 + low);
     i += 2;
   }
-  if (absl::Status status = CheckActor(actor); !status.ok()) return status;
+  if (absl::Status status = CheckActor(actor, kActorMetadata); !status.ok()) return status;
   return actor;
 }
 
