@@ -1,23 +1,19 @@
 """`detente demo`: the sample records in a running server, and what they say, on one page."""
 
-import json
 import re
 import shutil
 import textwrap
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from google.protobuf import json_format
-
 import detente
-from detente import _contract, _files, display, errors, loading
-from detente._contract import is_repeated
+from detente import _contract, _files, _paths, display, errors, loading
 
 _SAMPLES = "belarus-2025"
 _RELEASE = "by-2025-12-13"
 _NOT_FREED = ("DECLINED_RELEASE", "REPORTED_IN_ERROR")
 _SOURCES_SHOWN = 3
-_SEGMENT = re.compile(r'([a-z_0-9]+)(?:\["([^"]*)"\])?(?:\.|$)')
+_ALWAYS = ("headcount",)  # fields whose evidence is shown though nobody disagrees
 
 
 def run(out: TextIO) -> None:
@@ -57,7 +53,7 @@ def show(db: Any, page: "_Page") -> None:
     _talks(db, page, talks)
     _sanctions(db, page, exchanges)
     _links(page, exchanges)
-    _disputes(page, [release, talks, *exchanges])
+    _disputes(db, page, [release, talks, *exchanges])
     subjects = {release.name, talks.name, *(exchange.name for exchange in exchanges)}
     _statements(page, db.statements.list(), subjects)
     _commitments(page, db.commitments.list())
@@ -259,32 +255,37 @@ def _links(page: _Page, exchanges: list[Any]) -> None:
             )
 
 
-def _disputes(page: _Page, records: list[Any]) -> None:
+def _disputes(db: Any, page: _Page, records: list[Any]) -> None:
     page.heading("WHO SAYS SO, AND WHO DISAGREES")
     for record in records:
-        disputed: dict[str, list[Any]] = {}
-        supporting: dict[str, list[Any]] = {}
-        for citation in record.citations:
-            if _enum(citation, "stance") == "contradicts" and len(citation.fields) == 1:
-                disputed.setdefault(citation.fields[0], []).append(citation)
-        for path in disputed:
-            supporting[path] = [
-                citation
-                for citation in record.citations
-                if _enum(citation, "stance") != "contradicts"
-                and any(_covers(field, path) for field in citation.fields)
-            ]
+        evidence = db.collection(record.name.partition("/")[0]).evidence(record)
         sources = {citation.source for citation in record.citations}
         page.text(f"{record.name}: {len(sources)} sources", "  ", "    ")
-        for path, against in disputed.items():
-            page.text(_spoken(record, path), "    ", "      ")
-            told = _shown(*_at(record, path))
-            page.text(f"{told}: {_sources(supporting[path])}", "      + ", "        ")
-            denials: dict[str, list[Any]] = {}
-            for citation in against:
-                denials.setdefault(_asserted(record, path, citation), []).append(citation)
-            for told, citations in denials.items():
-                page.text(f"{told}: {_sources(citations)}", "      - ", "        ")
+        for field in evidence:
+            if field.path in _ALWAYS or (field.path and field.disputed):
+                _dispute(page, record, field)
+
+
+def _dispute(page: _Page, record: Any, field: Any) -> None:
+    page.text(_paths.spoken(record, field.path), "    ", "      ")
+    own = field.words(field.message.value)
+    page.text(f"{own}: {_sources(field.supports)}", "      + ", "        ")
+    for alternative, (_, witnesses) in zip(
+        field.message.alternatives, field.alternatives, strict=True
+    ):
+        told = "denied" if alternative.value == "null" else field.words(alternative.value)
+        aside = {witness.message.citation.deprecation_reason for witness in witnesses}
+        if len(aside) == 1 and (reason := aside.pop()):
+            told += f" (set aside: {reason.rstrip('.')})"
+        page.text(f"{told}: {_sources(witnesses)}", "      - ", "        ")
+    for decision in field.message.decisions:
+        if decision.value != field.message.value:
+            policy = _enum(decision, "policy")
+            page.text(
+                f"{field.words(decision.value)}, {policy}: {decision.reason}",
+                "      = ",
+                "        ",
+            )
 
 
 def _statements(page: _Page, statements: Iterable[Any], subjects: set[str]) -> None:
@@ -396,62 +397,11 @@ def _instrument(instrument: Any) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _sources(citations: Iterable[Any]) -> str:
+def _sources(witnesses: Iterable[Any]) -> str:
     told = []
-    for citation in citations:
-        speaker = _actor(citation.speaker)
-        told.append(f"{speaker}, in {citation.source}" if speaker else str(citation.source))
+    for witness in witnesses:
+        speaker = _actor(witness.message.citation.speaker)
+        told.append(f"{speaker}, in {witness.source}" if speaker else str(witness.source))
     told = list(dict.fromkeys(told))
     more = len(told) - _SOURCES_SHOWN
     return "; ".join(told[:_SOURCES_SHOWN]) + (f"; {more} more" if more > 0 else "")
-
-
-def _asserted(record: Any, path: str, citation: Any) -> str:
-    parent, field, element = _at(record, path)
-    value = json.loads(citation.asserted_value) if citation.asserted_value else None
-    if value is None:
-        text = "denied"
-    elif element is not None:
-        text = display.value_text(json_format.ParseDict(value, type(element)()))
-    else:
-        text = _shown(json_format.ParseDict({field.name: value}, type(parent)()), field, None)
-    if citation.deprecation_reason:
-        text += f" (set aside: {citation.deprecation_reason.rstrip('.')})"
-    return text
-
-
-def _shown(parent: Any, field: Any, element: Any) -> str:
-    if element is not None:
-        return display.value_text(element)
-    text = display.field_text(parent, field)
-    return text.lower().replace("_", " ") if field.enum_type is not None else text
-
-
-def _at(record: Any, path: str) -> tuple[Any, Any, Any]:
-    """What a path leads to: the message around it, the field, and the element of a list, if any."""
-    message, parent, field, element = record, record, None, None
-    for name, key in _SEGMENT.findall(path):
-        parent, field = message, message.DESCRIPTOR.fields_by_name[name]
-        message, element = getattr(parent, name), None
-        if is_repeated(field) and key:
-            message = element = next(item for item in message if item.id == key)
-    return parent, field, element
-
-
-def _spoken(record: Any, path: str) -> str:
-    """A path for readers: elements of lists by their first field in place of their ids."""
-    words, message = [], record
-    for name, key in _SEGMENT.findall(path):
-        field = message.DESCRIPTOR.fields_by_name[name]
-        words.append(name.replace("_", " "))
-        message = getattr(message, name)
-        if is_repeated(field) and key:
-            message = next(item for item in message if item.id == key)
-            first = next((f for f, _ in message.ListFields() if f.name != "id"), None)
-            if first is not None:
-                words[-1] = f"{words[-1]}: {display.field_text(message, first)}"
-    return " / ".join(words)
-
-
-def _covers(field: str, path: str) -> bool:
-    return path == field or path.startswith((f"{field}.", f"{field}["))
