@@ -230,3 +230,64 @@ def test_value_policies() -> None:
     for wrong in ("most", 17):
         with pytest.raises(detente.InvalidArgumentError, match="most_reliable, latest, majority"):
             db.releases.get("r", value_policy=wrong)
+
+
+def test_sources_that_disagree(db: detente.Database) -> None:
+    """The same over a store and over a server."""
+    for name, reliability in (("good", "A"), ("poor", "E")):
+        db.sources.create(id=name, title=f"The {name} one", reliability=reliability)
+    db.releases.create(
+        id="r",
+        headcount=123,
+        region_code="BY",
+        note="x",
+        citations=[
+            {"id": "1", "source": "sources/poor", "fields": ["headcount", "region_code"]},
+            {
+                "id": "2",
+                "source": "sources/good",
+                "fields": ["headcount"],
+                "stance": "CONTRADICTS",
+                "asserted_value": '{"best": 120}',
+            },
+        ],
+    )
+    evidence = db.releases.evidence("r")
+    assert evidence["headcount"].value == {"best": 123}
+    assert [w.source_title for w in evidence["headcount"].supports] == ["The poor one"]
+    [against] = evidence["headcount"].contradictions
+    assert (against.says, against.reliability) == ({"best": 120}, "A")
+    assert evidence["headcount"].decisions["MOST_RELIABLE"].value == {"best": 120}
+    assert not evidence["region_code"].disputed
+    assert evidence.uncited == ["note"]
+    assert len(db.releases.evidence("r", "headcount")) == 1
+
+    [conflict] = db.conflicts()
+    assert (conflict.name, conflict.path) == ("releases/r", "headcount")
+    assert conflict.alternatives == [{"best": 120}]
+    assert not db.conflicts("persons")
+    assert db.conflicts("releases", fields=["headcount"])
+
+    assert db.as_told_by("good").releases.get("r").headcount.best == 120
+    assert db.as_told_by("good").releases.get("r").region_code == ""
+    assert db.as_told_by("poor").releases.list().one().headcount.best == 123
+    assert db.releases.get("r", value_policy="most_reliable").headcount.best == 120
+    assert db.releases.get("r").headcount.best == 123
+    assert not db.releases.list(reviewed_only=True)
+
+
+def test_what_is_odd(db: detente.Database) -> None:
+    db.releases.create(
+        id="r",
+        headcount=3,
+        group_counts=[
+            {"keys": [{"dimension": "NATIONALITY", "value": "BY"}], "count": 2},
+            {"keys": [{"dimension": "NATIONALITY", "value": "LT"}], "count": 2},
+        ],
+    )
+    assert {f.check for f in db.findings(record="releases/r")} >= {"groups-do-not-sum"}
+    found = db.findings(["groups-do-not-sum"]).first()
+    assert found.locations[0].name == "releases/r"
+    assert "groups-do-not-sum" in repr(db.findings())
+    with pytest.raises(detente.InvalidArgumentError):
+        db.findings("no-such-check").first()

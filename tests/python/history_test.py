@@ -227,3 +227,82 @@ def test_erasure_reports_what_still_speaks_of_it() -> None:
             db.erase(wrong)
     with pytest.raises(detente.InvalidArgumentError):
         db.persons.erase("sources/s")
+
+
+def test_a_record_through_its_history(db: detente.Database) -> None:
+    """The same over a store and over a server."""
+    first = db.releases.create(id="r", headcount=123, note="n", reason="first")
+    db.persons.create(id="a", display_name="A")
+    db.releases.update("r", headcount=124, note=None, reason="second")
+    back = db.releases.rollback("r", first.revision, reason="third")
+    assert (back.headcount.best, back.note, back.revision) == (123, "n", 4)
+
+    assert [(c.revision, c.reason) for c in db.releases.history("r")] == [
+        (4, "third"),
+        (3, "second"),
+        (1, "first"),
+    ]
+    second = list(db.releases.history("r"))[1]
+    [changed] = second.changes
+    assert changed.kind == detente.RecordChange.UPDATED
+    assert [(f.path, f.old_value, f.new_value) for f in changed.fields] == [
+        ("note", '"n"', ""),
+        ("headcount.best", "123", "124"),
+    ] or [(f.path, f.old_value, f.new_value) for f in changed.fields] == [
+        ("note", '"n"', ""),
+        ("headcount", '{"best":123}', '{"best":124}'),
+    ]
+    assert [c.revision for c in db.at(3).releases.history("r")] == [3, 1]
+
+    assert [c.revision for c in db.commits.list()] == [4, 3, 2, 1]
+    assert [c.revision for c in db.commits.list(record="persons/a")] == [2]
+    third = db.commits.get(3)
+    assert third.method == "detente.v1.ReleaseService.UpdateRelease"
+    when = third.create_time.ToDatetime(datetime.UTC)
+    assert [c.revision for c in db.commits.list(since=when)] == [4, 3]
+    assert [c.revision for c in db.commits.list(until=when)] == [2, 1]
+    assert db.at(when).releases.get("r").headcount.best == 124
+    with pytest.raises(detente.NotFoundError):
+        db.commits.get(99)
+
+    assert not db.diff(1, 4, record="releases/r")
+    assert [(c.name, c.kind) for c in db.diff(1, 4)] == [
+        ("persons/a", detente.RecordChange.CREATED)
+    ]
+    assert [c.name for c in db.diff(0, 2)] == ["persons/a", "releases/r"]
+    assert [f.path for f in db.diff(2, 3).first().fields] == [f.path for f in changed.fields]
+    assert db.diff(3).revisions == (3, 4)
+
+
+def test_review_moves(db: detente.Database) -> None:
+    db.releases.create(id="r", headcount=123)
+    submitted = db.releases.submit("r")
+    assert submitted.review_state == detente.Record.SUBMITTED
+    reviewed = db.releases.review(submitted, reason="checked")
+    assert reviewed.review_state == detente.Record.REVIEWED
+    assert db.releases.list(reviewed_only=True).one().name == "releases/r"
+    with pytest.raises(detente.ConflictError):
+        db.releases.dispute(submitted, reason="stale")
+    disputed = db.releases.dispute(reviewed, reason="a second list has 124")
+    assert disputed.review_state == detente.Record.DISPUTED
+    assert not db.releases.list(reviewed_only=True)
+    assert db.releases.history("r").first().reason == "a second list has 124"
+
+
+def test_erasure(db: detente.Database) -> None:
+    db.persons.create(id="a", display_name="Ada of Minsk")
+    db.releases.create(id="r", participants=[{"id": "p", "person": "persons/a"}])
+    db.events.create(id="e", note="persons/a was seen")
+    would = db.persons.erase("a", validate_only=True)
+    assert not would.done
+    assert "events/e" in would.mentions
+    assert db.persons.get("a").display_name == "Ada of Minsk"
+
+    done = db.persons.erase("a", reason="danger")
+    [name] = done.names
+    assert name.startswith("persons/erased-")
+    assert done.rewritten_count == 1
+    assert db.releases.get("r").participants[0].person == name
+    assert db.at(2).releases.get("r").participants[0].person == name
+    with pytest.raises(detente.NotFoundError):
+        db.persons.get("a")

@@ -365,3 +365,45 @@ def test_citations_escape_what_they_hold(entries: list[Any], title: str) -> None
         assert depth >= 0
     assert depth == 0
     assert len(citing.text(found, [], "").splitlines()) == 1 or "\u2028" not in plain
+
+
+def test_a_snapshot_of_a_store(db: detente.Database, tmp_path: Path) -> None:
+    """The same over a store and over a server, and the bytes are the checker's."""
+    db.persons.create(id="a", display_name='Ж "\\\n\u2028\x7f', birth_date="1962~")
+    db.releases.create(
+        id="r", headcount=123, participants=[{"id": "p", "person": "persons/a"}], labels={"b": "x"}
+    )
+    db.events.create(
+        id="e", place={"location": {"latitude": 53.9, "longitude": 1e-7}, "region_code": "BY"}
+    )
+    made = db.snapshots.create("paper-2026", title="Paper")
+    assert (made.name, made.revision, made.record_count) == ("snapshots/paper-2026", 3, 3)
+    with pytest.raises(detente.AlreadyExistsError):
+        db.snapshots.create("paper-2026")
+    db.persons.update("a", note="later")
+    db.snapshots.create("old", at=1)
+    assert [s.name for s in db.snapshots.list()] == ["snapshots/old", "snapshots/paper-2026"]
+    assert db.at("snapshots/paper-2026").persons.get("a").note == ""
+    assert [c.name for c in db.diff(made)] == ["persons/a"]
+
+    path, again = tmp_path / "paper.jsonl", tmp_path / "again.jsonl"
+    assert db.snapshots.export("paper-2026", path).name == made.name
+    code, told = check(path, made.checksum)
+    assert code == 0, told
+    db.snapshots.export(made, again)
+    assert path.read_bytes() == again.read_bytes()
+    assert made.checksum in db.snapshots.cite("paper-2026", style="cff")
+
+    db.persons.erase("a", reason="danger")
+    db.snapshots.export("paper-2026", path)
+    code, told = check(path, made.checksum)
+    assert code == 0, told
+    assert "2 leaves can't be computed again" in told
+
+    assert db.snapshots.delete("old").HasField("delete_time")
+    with pytest.raises(detente.NotFoundError) as caught:
+        db.at("old").persons.get("a")
+    assert caught.value.reason == "SNAPSHOT_DELETED"
+    assert db.snapshots.get("old").HasField("delete_time")
+    assert [s.name for s in db.snapshots.list()] == ["snapshots/paper-2026"]
+    assert len(list(db.snapshots.list(show_deleted=True))) == 2
