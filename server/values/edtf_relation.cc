@@ -100,6 +100,8 @@ bool IntervalCertainlyOverlaps(const EdtfDate& date, const DateWindow& window) {
     const CivilDate limit = has_end ? LastReading(end).first : LatestOf(start);
     const std::optional<CivilDate> day = LastOnOrBefore(start, limit);
     last_start = day ? LastReadingWith(start, *day).core_first : EarliestOf(start);
+    // The core of a season may begin after the end of the interval, but the interval does not.
+    if (has_end) last_start = std::min(*last_start, LatestOf(end));
   }
   if (has_end) {
     const CivilDate limit = has_start ? EarliestOf(start) : EarliestOf(end);
@@ -110,6 +112,7 @@ bool IntervalCertainlyOverlaps(const EdtfDate& date, const DateWindow& window) {
       if (const auto later = FirstOnOrAfter(end, next)) day = later;
     }
     first_end = day ? FirstReadingWith(end, *day).core_last : LatestOf(end);
+    if (has_start) first_end = std::max(*first_end, limit);
   }
   const bool starts_by_then =
       !window.to || start.kind == Kind::kOpen ||

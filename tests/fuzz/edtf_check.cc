@@ -1,6 +1,5 @@
 #include "edtf_check.h"
 
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "values/edtf.h"

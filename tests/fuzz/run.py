@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-VERSIONS = ("19", "14")  # of Debian's clang, the preferred first
+VERSIONS = ("14", "19")  # of clang in Debian 12, the preferred first
 
 TARGETS = {
     "edtf": {
@@ -34,9 +34,10 @@ def clang() -> str:
         runtime = Path(f"/usr/lib/llvm-{version}/lib/clang")
         if shutil.which(f"clang++-{version}") and [*runtime.glob("**/*fuzzer*.a")]:
             return f"clang++-{version}"
+    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    subprocess.run([*sudo, "apt-get", "update", "-qq"])
     for version in VERSIONS:
         packages = [f"clang-{version}", f"libclang-rt-{version}-dev"]
-        sudo = [] if os.geteuid() == 0 else ["sudo"]
         print("fuzz: apt-get install", *packages, file=sys.stderr)
         command = [*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
         if subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0:
