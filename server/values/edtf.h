@@ -4,8 +4,9 @@
 // kept, and its date is the date as written.
 //
 //   2025-12-13, 2025-12, 2025     a day, a month, a year; -0044-03-15 before year 0
-//   2025-12-13T10:10:10Z          a time of that day: hh:mm:ss, 24:00:00, a leap second, decimals,
-//                                 then nothing (local), Z, or -12:00 .. +14:00 (+hh and +hhmm too)
+//   2025-12-13T10:10:10Z          a time of that day: hh:mm:ss, 24:00:00, a leap second; decimals
+//                                 (at most 18), then nothing (local time), Z, or a shift of
+//                                 -12:00 .. +14:00, also as +hh and +hhmm
 //   198, 19, -04                  a decade (1980..1989), a century (1900..1999, -0499..-0400)
 //   Y170000002, Y-17E7            a year of more than four digits, at most 16
 //   1950S2                        the first 2 digits count: a year of 1900..1999, perhaps 1950.
@@ -150,9 +151,10 @@ struct EdtfDate {
 // "month 01..12 expected, got 13 at position 5", in bytes from 0, at most the size of the text.
 absl::StatusOr<EdtfDate> ParseEdtf(absl::string_view text, size_t* error_position = nullptr);
 
-// The one text for this date: ParseEdtf gives back an equal date. Qualifiers stand as far right as
-// they can (2004-06? for ?2004-?06), exponents are written out, a zero shift is Z, others +hh:mm,
-// the decimal sign is a point. Order and repetition in sets stay.
+// The one text for this date, within the limit too: ParseEdtf gives back an equal date.
+// Qualifiers stand right of components where they can (2004-06? for ?2004-?06), years have
+// exponents from three zeros on (Y17E7), a shift of zero is Z, others are +hh:mm, the decimal sign
+// is a point. Order and repetition in sets stay.
 std::string CanonicalEdtf(const EdtfDate& date);
 
 // How a date lies to a window of days, such as the bounds of another date.

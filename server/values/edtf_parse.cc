@@ -16,6 +16,7 @@ using Unit = EdtfPart::Unit;
 constexpr uint32_t kAllDays = 0xFFFFFFFE;
 constexpr uint16_t kAllMonths = 0x1FFE;
 constexpr int64_t kYearEnd = 10'000'000'000'000'000;
+constexpr size_t kMaxFraction = 18;
 
 constexpr absl::string_view kMonth = "month 01..12";
 constexpr std::array<absl::string_view, 4> kDay = {"day 01..28", "day 01..29", "day 01..30",
@@ -325,6 +326,7 @@ bool Parser::ParseTime(size_t at, size_t end, EdtfTime* time) {
     const size_t first = at + 1;
     for (++at; IsDigit(At(at, end)); ++at) continue;
     if (at == first) return Invalid("digit", at);
+    if (at - first > kMaxFraction) return Invalid("at most 18 decimals", first, at - first);
     time->fraction = std::string(text_.substr(first, at - first));
   }
   if (At(at, end) == 'Z') {

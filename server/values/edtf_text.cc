@@ -16,7 +16,24 @@ absl::string_view Mark(EdtfQualifier qualifier) {
   return qualifier.approximate ? "~" : "";
 }
 
+EdtfQualifier Both(EdtfQualifier a, EdtfQualifier b) {
+  return {.uncertain = a.uncertain && b.uncertain, .approximate = a.approximate && b.approximate};
+}
+
+EdtfQualifier Without(EdtfQualifier a, EdtfQualifier b) {
+  return {.uncertain = a.uncertain && !b.uncertain, .approximate = a.approximate && !b.approximate};
+}
+
 absl::string_view Text(const std::array<char, 2>& digits) { return {digits.data(), digits.size()}; }
+
+std::string LongYear(uint64_t magnitude, bool negative) {
+  int zeros = 0;
+  uint64_t rest = magnitude;
+  for (; rest % 10 == 0; rest /= 10) ++zeros;
+  const absl::string_view sign = negative ? "-" : "";
+  // From three on an exponent is shorter.
+  return zeros < 3 ? absl::StrCat("Y", sign, magnitude) : absl::StrCat("Y", sign, rest, "E", zeros);
+}
 
 std::string YearText(const EdtfPart& part) {
   const uint64_t magnitude = static_cast<uint64_t>(std::abs(part.year));
@@ -26,7 +43,7 @@ std::string YearText(const EdtfPart& part) {
   } else if (part.unit == Unit::kDecade) {
     absl::StrAppend(&text, absl::Dec(magnitude / 10, absl::kZeroPad3));
   } else if (magnitude > 9999) {
-    text = absl::StrCat("Y", text, magnitude);
+    text = LongYear(magnitude, part.negative);
   } else {
     const size_t digits = text.size();
     absl::StrAppend(&text, absl::Dec(magnitude, absl::kZeroPad4));
@@ -45,15 +62,15 @@ void AppendPart(const EdtfPart& part, std::string* out) {
   if (part.month_text[0] != '\0') components[count++] = std::string(Text(part.month_text));
   if (part.day_text[0] != '\0') components[count++] = std::string(Text(part.day_text));
 
-  // As many components as are qualified alike from the left, if no other is: one mark after them.
-  size_t alike = 1;
-  while (alike < count && part.qualifiers[alike] == part.qualifiers[0]) ++alike;
-  bool grouped = true;
-  for (size_t i = alike; i < count; ++i) grouped = grouped && Mark(part.qualifiers[i]).empty();
+  // A mark right of a component is one of all to its left too: those marks that a component has in
+  // common with all before it are written there, the rest left of it. No other way takes fewer.
+  std::array<EdtfQualifier, 4> shared = {};  // the last has none
   for (size_t i = 0; i < count; ++i) {
-    const absl::string_view mark = Mark(part.qualifiers[i]);
-    absl::StrAppend(out, i == 0 ? "" : "-", grouped ? "" : mark, components[i],
-                    grouped && i + 1 == alike ? mark : "");
+    shared[i] = i == 0 ? part.qualifiers[i] : Both(shared[i - 1], part.qualifiers[i]);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    absl::StrAppend(out, i == 0 ? "" : "-", Mark(Without(part.qualifiers[i], shared[i])),
+                    components[i], Mark(Without(shared[i], shared[i + 1])));
   }
 }
 

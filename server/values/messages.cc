@@ -4,7 +4,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "values/edtf.h"
 
 namespace detente::values {
 namespace {
@@ -25,6 +24,8 @@ void SetDate(CivilDate date, google::type::Date* out) {
   out->set_month(date.month);
   out->set_day(date.day);
 }
+
+}  // namespace
 
 v1::UncertainDate::Precision PrecisionOf(DatePrecision precision) {
   switch (precision) {
@@ -51,8 +52,6 @@ v1::UncertainDate::Precision PrecisionOf(DatePrecision precision) {
   }
   return v1::UncertainDate::PRECISION_UNSPECIFIED;
 }
-
-}  // namespace
 
 void NormalizeDate(v1::UncertainDate* date, std::vector<Violation>* violations) {
   date->clear_earliest();

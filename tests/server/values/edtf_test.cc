@@ -163,10 +163,10 @@ TEST(Edtf, QualifiersRightOfAComponentCountForAllLeftOfItAndLeftOfItForItAlone) 
                                                {"?2004-06-11", "?..", "2004?-06-11"},
                                                {"2004-~06-11", ".~.", "2004-~06-11"},
                                                {"2004-06-%11", "..%", "2004-06-%11"},
-                                               {"?2004-06-~11", "?.~", "?2004-06-~11"},
-                                               {"2004?-06-11~", "%~~", "%2004-~06-~11"},
+                                               {"?2004-06-~11", "?.~", "2004?-06-~11"},
+                                               {"2004?-06-11~", "%~~", "2004?-06-11~"},
                                                {"?2004-?06-?11", "???", "2004-06-11?"},
-                                               {"?2004-06~", "%~.", "%2004-~06"},
+                                               {"?2004-06~", "%~.", "2004?-06~"},
                                                {"?-2004-06", "?..", "-2004?-06"},
                                                {"2004-?06?", "??.", "2004-06?"},
                                                {"~Y20040", "~..", "Y20040~"},
@@ -182,6 +182,31 @@ TEST(Edtf, QualifiersRightOfAComponentCountForAllLeftOfItAndLeftOfItForItAlone) 
   ExpectInvalid("2004-06?\?-11", "'-' or end of date expected, got '?' at position 8");
   ExpectInvalid("2004-06-11?~", "end of date expected, got '~' at position 11");
   ExpectInvalid("2020~?-05", "'-' or end of date expected, got '?' at position 5");
+}
+
+// A text of 256 bytes must have a canonical one that can be read.
+TEST(Edtf, CanonicalTextIsNoLongerThanAnyOther) {
+  for (int marks = 0; marks < 4096; ++marks) {
+    std::string text;
+    int rest = marks;
+    for (const char* component : {"2004", "-06", "-11"}) {
+      const absl::string_view first = absl::string_view(component).substr(0, text.empty() ? 0 : 1);
+      absl::StrAppend(&text, first);
+      for (int side = 0; side < 2; ++side, rest /= 4) {
+        if (rest % 4 != 0) text += "?~%"[rest % 4 - 1];
+        if (side == 0) absl::StrAppend(&text, component + first.size());
+      }
+    }
+    const EdtfDate date = Parsed(text);
+    const std::string canonical = CanonicalEdtf(date);
+    EXPECT_LE(canonical.size(), text.size()) << text << " " << canonical;
+    EXPECT_EQ(Parsed(canonical), date) << text << " " << canonical;
+  }
+  EXPECT_EQ(CanonicalEdtf(Parsed("Y12000")), "Y12E3");
+  EXPECT_EQ(CanonicalEdtf(Parsed("Y121E2")), "Y12100");
+  std::string longest = "[Y31E14";
+  while (longest.size() + 7 < 256) longest += ",Y31E14";
+  EXPECT_EQ(CanonicalEdtf(Parsed(longest + "]")), longest + "]");
 }
 
 TEST(Edtf, TimesOfDayAreReadAndTheirDayIsTheDate) {
@@ -213,6 +238,8 @@ TEST(Edtf, TimesOfDayAreReadAndTheirDayIsTheDate) {
   ExpectInvalid("2025-12-13T24:00:01", "second 00 expected, got 01 at position 17");
   ExpectInvalid("2025-12-13T24:00:00.0", "end of date expected, got '.' at position 19");
   ExpectInvalid("2025-12-13T10:10:10.", "digit expected, got end of text at position 20");
+  ExpectInvalid("2025-12-13T10:10:10.0123456789012345678",
+                "at most 18 decimals expected, got 0123456789012345678 at position 20");
   ExpectInvalid("2025-12-13T10:10:10z",
                 "'Z', shift or end of date expected, got 'z' at position 19");
   ExpectInvalid("2025-12-13T10:10:10Z1", "end of date expected, got '1' at position 20");
@@ -260,7 +287,7 @@ TEST(Edtf, YearsOfMoreThanFourDigits) {
   ExpectBounds("Y9999999999999999", CivilDate{9'999'999'999'999'999, 1, 1},
                CivilDate{9'999'999'999'999'999, 12, 31});
   EXPECT_EQ(Parsed("Y170000002").precision, DatePrecision::kYear);
-  EXPECT_EQ(CanonicalEdtf(Parsed("Y-17E7?")), "Y-170000000?");
+  EXPECT_EQ(CanonicalEdtf(Parsed("Y-17E7?")), "Y-17E7?");
   EXPECT_EQ(CanonicalEdtf(Parsed("Y12345E0")), "Y12345");
   ExpectInvalid("Y2006",
                 "year of more than 4 and at most 16 digits expected, got Y2006 at position 0");
