@@ -592,6 +592,10 @@ TEST(Edtf, NulBytesAreBytesLikeOthers) {
 }
 
 TEST(Edtf, TextsAreLimitedTo256Bytes) {
+  std::string members = "[10";
+  for (int i = 11; i < 95; ++i) absl::StrAppend(&members, ",", i);
+  EXPECT_EQ(Parsed(members + "]").parts.size(), 85U);
+  ExpectInvalid(members + ",95]", "at most 256 bytes expected, got 259 at position 256");
   ExpectInvalid(std::string(256, '2'), "'-' or end of date expected, got '2' at position 4");
   ExpectInvalid(std::string(257, '2'), "at most 256 bytes expected, got 257 at position 256");
   ExpectInvalid("[" + std::string(1'000'000, ' ') + "]",
