@@ -21,6 +21,7 @@
 #include "client/fork.h"
 #include "client/local.h"
 #include "client/remote.h"
+#include "dates.h"
 #include "error/error.h"
 #include "google/rpc/status.pb.h"
 
@@ -265,6 +266,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("open", &PyOpen, py::arg("path"), py::kw_only(), py::arg("create") = false,
         py::arg("read_only") = false, py::arg("actor") = "",
         "Opens a store, a file or :memory:, in this process.");
+  BindDates(m);
   py::module_::import("atexit").attr("register")(py::cpp_function(&CloseAll));
 }
 

@@ -11,6 +11,7 @@ Records are protobuf messages: they take keywords, compare, copy, pickle and pri
 `detente.v1` with their requests.
 """
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ from detente.listing import Listing, RecordList
 if TYPE_CHECKING:
     from detente import v1 as v1
     from detente._messages import *  # noqa: F403
-    from detente.records import Date as Date
+    from detente.dates import Date as Date
     from detente.records import from_dict as from_dict
     from detente.records import to_dict as to_dict
 
@@ -80,16 +81,18 @@ __all__ = [
     "open",
 ]
 
-_FROM_RECORDS = ("Date", "from_dict", "to_dict")  # which import YAML
+_LATE = {  # what they import takes time: the C++ module, YAML
+    "Date": "detente.dates",
+    "from_dict": "detente.records",
+    "to_dict": "detente.records",
+}
 
 
 if not TYPE_CHECKING:  # the stubs name them one by one
 
     def __getattr__(name: str) -> Any:
-        if name in _FROM_RECORDS:
-            from detente import records
-
-            return getattr(records, name)
+        if name in _LATE:
+            return getattr(importlib.import_module(_LATE[name]), name)
         if not name.startswith("_"):
             from detente import _contract
 
@@ -103,7 +106,7 @@ if not TYPE_CHECKING:  # the stubs name them one by one
 def __dir__() -> list[str]:
     from detente import _contract
 
-    return sorted({*globals(), *_FROM_RECORDS, *_contract.exported(), "v1"})
+    return sorted({*globals(), *_LATE, *_contract.exported(), "v1"})
 
 
 if "IPython" in sys.modules:

@@ -1,6 +1,7 @@
-"""Connections to records: bytes in, bytes out. Written in C++ (bindings/module.cc)."""
+"""Connections to records: bytes in, bytes out; and dates. Written in C++ (bindings/*.cc)."""
 
-from typing import final
+import enum
+from typing import TypeAlias, final
 
 class CallError(Exception):
     """A call failed."""
@@ -32,3 +33,39 @@ def connect(
 def open(
     path: str, *, create: bool = False, read_only: bool = False, actor: str = ""
 ) -> Connection: ...
+
+_Day: TypeAlias = tuple[int, int, int]  # year, month, day
+
+class EdtfError(ValueError):
+    """A text is no EDTF: what was expected, and its position."""
+
+    position: int  # in bytes
+
+class DateRelation(enum.Enum):
+    BEFORE = 0
+    WITHIN = 1
+    AFTER = 2
+    OVERLAPPING = 3
+
+@final
+class Edtf:
+    """A date in EDTF."""
+
+    def __init__(self, text: bytes) -> None: ...
+    @property
+    def earliest(self) -> _Day | None: ...
+    @property
+    def latest(self) -> _Day | None: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def approximate(self) -> bool: ...
+    @property
+    def uncertain(self) -> bool: ...
+    @property
+    def canonical(self) -> str: ...
+    def admits(self, day: _Day) -> bool: ...
+    def possibly(self, relation: DateRelation, start: _Day | None, end: _Day | None) -> bool: ...
+    def certainly(self, relation: DateRelation, start: _Day | None, end: _Day | None) -> bool: ...
+    def compare(self, other: Edtf) -> int:
+        """Below, at or above 0, as this is before, equal to or after the other."""

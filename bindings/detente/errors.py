@@ -109,9 +109,14 @@ class AlreadyExistsError(Error):
 
 
 class InvalidArgumentError(Error, ValueError):
-    """An argument is wrong; `field_violations` names every one."""
+    """An argument is wrong; `field_violations` names every one.
+
+    Attributes:
+        position: Where a text that `detente.Date` was given is wrong, in bytes from 0.
+    """
 
     code = Code.INVALID_ARGUMENT
+    position: int | None = None
 
 
 class ConflictError(Error):

@@ -18,7 +18,6 @@ from google.protobuf.message import Message
 
 from detente import _contract
 from detente._contract import is_output_only, is_repeated
-from detente.v1 import values_pb2
 
 try:
     from yaml import CSafeLoader as SafeLoader
@@ -35,11 +34,6 @@ COLLECTIONS: Mapping[str, type[Message]] = {
     collection: resource.message for collection, resource in _contract.resources().items()
 }
 """From collection (`releases`) to the message class of its records."""
-
-
-def Date(edtf: str) -> values_pb2.UncertainDate:  # noqa: N802
-    """A date as a source gives it, in EDTF: `Date("2025-12-13?")`, `Date("2020-05/2020-12")`."""
-    return values_pb2.UncertainDate(edtf=edtf)
 
 
 def from_dict(message_type: type[M], mapping: Mapping[str, Any]) -> M:

@@ -32,6 +32,15 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
   if (resource == nullptr) {
     static const auto* const across = new absl::flat_hash_map<absl::string_view, Handler>{
         {"BatchWrite", HandleBatchWrite},
+        {"GetCommit", HandleGetCommit},
+        {"ListCommits", HandleListCommits},
+        {"DiffRevisions", HandleDiffRevisions},
+        {"CreateSnapshot", HandleCreateSnapshot},
+        {"GetSnapshot", HandleGetSnapshot},
+        {"ListSnapshots", HandleListSnapshots},
+        {"DeleteSnapshot", HandleDeleteSnapshot},
+        {"ListSnapshotEntries", HandleListSnapshotEntries},
+        {"EraseRecords", HandleEraseRecords},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;
@@ -43,6 +52,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
   if (name == "Update" + one) return HandleUpdate;
   if (name == "Delete" + one) return HandleDelete;
   if (name == "Undelete" + one) return HandleUndelete;
+  if (name == "Rollback" + one) return HandleRollback;
   if (name == absl::StrCat("List", one, "Revisions")) return HandleListRevisions;
   if (absl::StartsWith(name, "BatchGet")) return HandleBatchGet;
   if (absl::StartsWith(name, "List")) return HandleList;

@@ -45,6 +45,22 @@ void HandleCreate(const Call& call, Done done);
 void HandleUpdate(const Call& call, Done done);
 void HandleDelete(const Call& call, Done done);
 void HandleUndelete(const Call& call, Done done);
+void HandleRollback(const Call& call, Done done);
 void HandleBatchWrite(const Call& call, Done done);
+
+// history.cc
+void HandleGetCommit(const Call& call, Done done);
+void HandleListCommits(const Call& call, Done done);
+void HandleDiffRevisions(const Call& call, Done done);
+
+// snapshots.cc
+void HandleCreateSnapshot(const Call& call, Done done);
+void HandleGetSnapshot(const Call& call, Done done);
+void HandleListSnapshots(const Call& call, Done done);
+void HandleDeleteSnapshot(const Call& call, Done done);
+void HandleListSnapshotEntries(const Call& call, Done done);
+
+// erase.cc
+void HandleEraseRecords(const Call& call, Done done);
 
 }  // namespace detente::api

@@ -23,6 +23,14 @@ constexpr int kRowsBetweenChecks = 64;
 
 }  // namespace
 
+google::protobuf::Timestamp TimestampOf(int64_t micros) {
+  google::protobuf::Timestamp time;
+  const timespec spec = absl::ToTimespec(absl::FromUnixMicros(micros));
+  time.set_seconds(spec.tv_sec);
+  time.set_nanos(static_cast<int32_t>(spec.tv_nsec));
+  return time;
+}
+
 absl::StatusOr<store::ReadView> ViewOf(const Call& call, absl::string_view name) {
   const FieldDescriptor* field = FieldOf(call.request, name);
   if (!call.request.GetReflection()->HasField(call.request, field)) {
@@ -32,11 +40,18 @@ absl::StatusOr<store::ReadView> ViewOf(const Call& call, absl::string_view name)
       call.request.GetReflection()->GetMessage(call.request, field));
   switch (at.point_case()) {
     case v1::ReadPoint::kRevision:
-      return call.engine.View(at.revision());
+      return call.engine.View(at.revision(), name);
     case v1::ReadPoint::kReadTime:
-      return NotServedYet("at.read_time");
-    case v1::ReadPoint::kSnapshot:
-      return NotServedYet("at.snapshot");
+      return call.engine.ViewAtTime(absl::FromUnixSeconds(at.read_time().seconds()) +
+                                        absl::Nanoseconds(at.read_time().nanos()),
+                                    name);
+    case v1::ReadPoint::kSnapshot: {
+      std::string id;
+      absl::Status status =
+          ParseId("snapshots", at.snapshot(), absl::StrCat(name, ".snapshot"), &id);
+      if (!status.ok()) return status;
+      return call.engine.ViewAtSnapshot(id);
+    }
     case v1::ReadPoint::POINT_NOT_SET:
       break;
   }

@@ -6,9 +6,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "api/method.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "store/store.h"
 
 namespace detente::api {
+
+google::protobuf::Timestamp TimestampOf(int64_t micros);
 
 // The state that the request's ReadPoint `field` names; the newest where it is absent.
 absl::StatusOr<store::ReadView> ViewOf(const Call& call, absl::string_view field = "at");

@@ -70,6 +70,15 @@ absl::StatusOr<Bytes> List(const Call& call) {
   Collect(page.status(), &status);
   if (!status.ok()) return status;
   const Resource& resource = *call.method.resource;
+  if (!page->last.empty()) {
+    // A record's row is there for ever, under its name, unless it is erased.
+    auto last = call.engine.Get(resource, page->last, {INT64_MAX});
+    if (ReasonOf(last.status()) == v1::RECORD_NOT_FOUND) {
+      return Error(absl::StatusCode::kAborted, v1::PAGE_TOKEN_EXPIRED,
+                   "page_token: the last record of the page before has been erased; list again");
+    }
+    if (!last.ok()) return last.status();
+  }
   PageFiller filler(call, *page, resource.collection);
   status = call.engine.List(resource, page->last, page->view, show_deleted, [&](Version& version) {
     return filler.Take(Encode(resource, version, *mask), version.id);

@@ -35,18 +35,60 @@ const FieldMask& GetMask(const Message& message, absl::string_view name) {
 
 absl::Status ParseRecordName(const engine::Resource& resource, absl::string_view name,
                              absl::string_view field, std::string* id) {
+  return ParseId(resource.collection, name, field, id);
+}
+
+absl::Status ParseAnyName(const engine::Registry& registry, absl::string_view name,
+                          absl::string_view field, const engine::Resource** resource,
+                          std::string* id) {
+  absl::string_view parsed;
+  *resource = registry.ParseName(name, &parsed);
+  if (*resource != nullptr) {
+    *id = std::string(parsed);
+    return absl::OkStatus();
+  }
+  return InvalidField(field, name.empty() ? std::string("is required")
+                                          : absl::StrCat("`", name.substr(0, 128),
+                                                         "`: the name of a record expected, as "
+                                                         "`releases/{id}`"));
+}
+
+absl::Status ParseId(absl::string_view collection, absl::string_view name, absl::string_view field,
+                     std::string* id) {
   const size_t slash = name.find('/');
-  if (slash != absl::string_view::npos && name.substr(0, slash) == resource.collection &&
+  if (slash != absl::string_view::npos && name.substr(0, slash) == collection &&
       engine::ValidId(name.substr(slash + 1))) {
     *id = std::string(name.substr(slash + 1));
     return absl::OkStatus();
   }
   return InvalidField(
-      field, name.empty() ? std::string("is required")
-                          : absl::StrCat("`", name.substr(0, 128), "`: a name expected, as `",
-                                         resource.collection, "/{", resource.singular,
-                                         "}`, the id of lower-case letters, digits and "
-                                         "hyphens, at most 63"));
+      field, name.empty()
+                 ? std::string("is required")
+                 : absl::StrCat("`", name.substr(0, 128), "`: a name expected, as `", collection,
+                                "/{id}`, the id of lower-case letters, digits and "
+                                "hyphens, at most 63"));
+}
+
+absl::Status NewId(absl::string_view collection, absl::string_view id, absl::string_view name,
+                   absl::string_view id_field, absl::string_view name_field, std::string* out) {
+  if (!id.empty()) {
+    if (!engine::ValidId(id)) {
+      return InvalidField(id_field,
+                          absl::StrCat("`", id.substr(0, 128),
+                                       "`: lower-case letters, digits and hyphens expected, at "
+                                       "most 63, without a hyphen at either end"));
+    }
+    *out = std::string(id);
+  }
+  if (name.empty()) return absl::OkStatus();
+  std::string named;
+  if (absl::Status s = ParseId(collection, name, name_field, &named); !s.ok()) return s;
+  if (!out->empty() && *out != named) {
+    return InvalidField(name_field,
+                        absl::StrCat("`", name, "` and ", id_field, " `", *out, "` do not agree"));
+  }
+  *out = named;
+  return absl::OkStatus();
 }
 
 absl::Status NotServedYet(absl::string_view feature) {

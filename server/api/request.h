@@ -24,6 +24,20 @@ const google::protobuf::FieldMask& GetMask(const google::protobuf::Message& mess
 absl::Status ParseRecordName(const engine::Resource& resource, absl::string_view name,
                              absl::string_view field, std::string* id);
 
+// The resource and id of the name of a record of any resource.
+absl::Status ParseAnyName(const engine::Registry& registry, absl::string_view name,
+                          absl::string_view field, const engine::Resource** resource,
+                          std::string* id);
+
+// The id in a name of `collection`: "snapshots/x".
+absl::Status ParseId(absl::string_view collection, absl::string_view name, absl::string_view field,
+                     std::string* id);
+
+// The id for a new record, from the request's own field or the record's name; empty where neither
+// is there.
+absl::Status NewId(absl::string_view collection, absl::string_view id, absl::string_view name,
+                   absl::string_view id_field, absl::string_view name_field, std::string* out);
+
 // UNIMPLEMENTED: in the contract, not served yet.
 absl::Status NotServedYet(absl::string_view feature);
 

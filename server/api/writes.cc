@@ -34,30 +34,6 @@ absl::StatusOr<CommitRequest> CommitRequestOf(const Call& call) {
   return commit;
 }
 
-// The id for a new record, from the request's own field or the record's name; empty where neither
-// is there.
-absl::Status NewId(const Resource& resource, absl::string_view id, absl::string_view name,
-                   absl::string_view id_field, absl::string_view name_field, std::string* out) {
-  if (!id.empty()) {
-    if (!engine::ValidId(id)) {
-      return InvalidField(id_field,
-                          absl::StrCat("`", id.substr(0, 128),
-                                       "`: lower-case letters, digits and hyphens expected, at "
-                                       "most 63, without a hyphen at either end"));
-    }
-    *out = std::string(id);
-  }
-  if (name.empty()) return absl::OkStatus();
-  std::string named;
-  if (absl::Status s = ParseRecordName(resource, name, name_field, &named); !s.ok()) return s;
-  if (!out->empty() && *out != named) {
-    return InvalidField(name_field,
-                        absl::StrCat("`", name, "` and ", id_field, " `", *out, "` do not agree"));
-  }
-  *out = named;
-  return absl::OkStatus();
-}
-
 absl::Status MaskOf(const google::protobuf::FieldMask& mask, const Message& record,
                     absl::string_view field, query::Mask* out) {
   if (mask.paths().empty()) {
@@ -100,7 +76,8 @@ void WriteOne(const Call& call, Done done,
                     });
 }
 
-absl::Status FillDeletion(const Call& call, Operation::Kind kind, Operation* operation) {
+// Of a write that names its record alone.
+absl::Status FillNamed(const Call& call, Operation::Kind kind, Operation* operation) {
   operation->kind = kind;
   operation->field = "name";
   operation->etag = GetString(call.request, "etag");
@@ -128,16 +105,8 @@ absl::Status Unpack(const engine::Registry& registry, const google::protobuf::An
 
 absl::Status FillByName(const engine::Registry& registry, const std::string& name,
                         const std::string& field, Operation* operation) {
-  absl::string_view id;
-  operation->resource = registry.ParseName(name, &id);
   operation->field = field;
-  if (operation->resource == nullptr) {
-    return InvalidField(field,
-                        absl::StrCat("`", name.substr(0, 128),
-                                     "`: the name of a record expected, as `releases/{id}`"));
-  }
-  operation->id = std::string(id);
-  return absl::OkStatus();
+  return ParseAnyName(registry, name, field, &operation->resource, &operation->id);
 }
 
 absl::Status FillFromBatch(const engine::Registry& registry,
@@ -149,7 +118,7 @@ absl::Status FillFromBatch(const engine::Registry& registry,
       operation->field = field + ".create.record";
       absl::Status status = Unpack(registry, in.create().record(), operation);
       if (!status.ok()) return status;
-      return NewId(*operation->resource, in.create().record_id(),
+      return NewId(operation->resource->collection, in.create().record_id(),
                    GetString(*operation->record, "name"), field + ".create.record_id",
                    operation->field + ".name", &operation->id);
     }
@@ -204,7 +173,7 @@ void HandleCreate(const Call& call, Done done) {
     operation->kind = Operation::Kind::kCreate;
     operation->field = singular;
     if (absl::Status s = TakeRecord(call, operation); !s.ok()) return s;
-    return NewId(*operation->resource, GetString(call.request, singular + "_id"),
+    return NewId(operation->resource->collection, GetString(call.request, singular + "_id"),
                  GetString(*operation->record, "name"), singular + "_id", singular + ".name",
                  &operation->id);
   });
@@ -231,13 +200,21 @@ void HandleUpdate(const Call& call, Done done) {
 void HandleDelete(const Call& call, Done done) {
   WriteOne(call, std::move(done), [](const Call& call, Operation* operation) -> absl::Status {
     operation->force = GetBool(call.request, "force");
-    return FillDeletion(call, Operation::Kind::kDelete, operation);
+    return FillNamed(call, Operation::Kind::kDelete, operation);
   });
 }
 
 void HandleUndelete(const Call& call, Done done) {
   WriteOne(call, std::move(done), [](const Call& call, Operation* operation) -> absl::Status {
-    return FillDeletion(call, Operation::Kind::kUndelete, operation);
+    return FillNamed(call, Operation::Kind::kUndelete, operation);
+  });
+}
+
+void HandleRollback(const Call& call, Done done) {
+  WriteOne(call, std::move(done), [](const Call& call, Operation* operation) -> absl::Status {
+    operation->revision =
+        call.request.GetReflection()->GetInt64(call.request, FieldOf(call.request, "revision"));
+    return FillNamed(call, Operation::Kind::kRollback, operation);
   });
 }
 

@@ -5,11 +5,13 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/derived/derived.h"
 #include "engine/engine.h"
 #include "engine/references.h"
+#include "engine/review.h"
 #include "engine/validate.h"
 #include "error/error.h"
 #include "google/rpc/error_details.pb.h"
@@ -22,25 +24,49 @@ using google::protobuf::Message;
 constexpr store::ReadView kNewest{std::numeric_limits<store::Revision>::max()};
 constexpr int kMaxNamedReferrers = 10;
 
+store::Change ChangeOf(const Operation& operation, const store::Version& version, bool changed) {
+  if (!changed) return store::Change::kUnchanged;
+  switch (operation.kind) {
+    case Operation::Kind::kCreate:
+      return store::Change::kCreated;
+    case Operation::Kind::kUpdate:  // one may create
+      return version.create_time == version.update_time ? store::Change::kCreated
+                                                        : store::Change::kUpdated;
+    case Operation::Kind::kDelete:
+      return store::Change::kDeleted;
+    case Operation::Kind::kUndelete:
+      return store::Change::kUndeleted;
+    case Operation::Kind::kRollback:
+      return store::Change::kRolledBack;
+  }
+  return store::Change::kUnknown;
+}
+
 absl::Status NotFound(const std::string& name, absl::string_view why) {
   return Error(absl::StatusCode::kNotFound, v1::RECORD_NOT_FOUND, absl::StrCat(name, ": ", why),
                {{"name", name}});
 }
 
 absl::Status Exists(const std::string& name, const store::Version& version) {
-  const bool deleted = version.delete_time != 0;
+  const std::string state = version.payload.empty()    ? "erased"
+                            : version.delete_time != 0 ? "deleted"
+                                                       : "live";
   return Error(absl::StatusCode::kAlreadyExists, v1::RECORD_EXISTS,
-               absl::StrCat(name, ": the id is taken by a ", deleted ? "deleted" : "live",
-                            " record; an id is never given again"),
-               {{"name", name}, {"state", deleted ? "deleted" : "live"}});
+               absl::StrCat(name, ": the id is taken by a record that is ", state,
+                            "; an id is never given again"),
+               {{"name", name}, {"state", state}});
 }
 
 // One operation, and what the checks after all of them need.
 class Application {
  public:
   Application(store::Writer* writer, const Registry& registry, store::Revision revision,
-              int64_t time)
-      : writer_(writer), registry_(registry), revision_(revision), time_(time) {}
+              int64_t time, absl::string_view reason)
+      : writer_(writer),
+        registry_(registry),
+        revision_(revision),
+        time_(time),
+        reasoned_(!reason.empty()) {}
 
   absl::Status Run(Operation& operation, Written* written) {
     const Resource& resource = *operation.resource;
@@ -72,8 +98,14 @@ class Application {
       case Operation::Kind::kDelete:
         if (!live) return NotFound(name, exists ? "is deleted already" : "no such record");
         return Delete(operation, **std::move(stored), written);
+      case Operation::Kind::kRollback:
+        if (!live)
+          return NotFound(name, exists ? "is deleted; undelete it first" : "no such record");
+        return Rollback(operation, **std::move(stored), written);
       case Operation::Kind::kUndelete:
         if (!exists) return NotFound(name, "no such record");
+        if ((*stored)->payload.empty())
+          return NotFound(name, "is erased, which can't be taken back");
         if (live) {
           return Error(absl::StatusCode::kAlreadyExists, v1::RECORD_NOT_DELETED,
                        absl::StrCat(name, ": is not deleted"), {{"name", name}});
@@ -131,6 +163,11 @@ class Application {
 
   absl::Status Create(Operation& operation, Written* written) {
     const Resource& resource = *operation.resource;
+    if (absl::StartsWith(operation.id, kErasedPrefix)) {
+      return InvalidField(operation.field,
+                          absl::StrCat("`", operation.id, "`: an id that begins with `",
+                                       kErasedPrefix, "` is that of an erased record"));
+    }
     if (operation.kind == Operation::Kind::kUpdate && !operation.mask.everything()) {
       // What a mask left out was not asked for when the record was checked.
       std::unique_ptr<Message> whole(resource.prototype->New());
@@ -149,6 +186,7 @@ class Application {
     version.id = operation.id;
     version.uid = NewUuid();
     version.create_time = time_;
+    version.salt = NewSalt();
     version.payload = EncodePayload(*operation.record);
     std::vector<Reference> references = References(resource, *operation.record);
     absl::Status status = Put(resource, version, false, {}, Targets(references));
@@ -180,18 +218,17 @@ class Application {
     std::string payload = EncodePayload(*operation.record);
     written->version = std::move(stored);
     if (payload == written->version.payload) return absl::OkStatus();
+    if (absl::Status s =
+            CheckReviewMove(resource.Name(operation.id), **before, *operation.record, reasoned_);
+        !s.ok()) {
+      return s;
+    }
     written->version.payload = std::move(payload);
 
     std::vector<Reference> old_references = References(resource, **before);
     std::vector<Reference> references = References(resource, *operation.record);
-    std::vector<std::string> old_targets = Targets(old_references);
-    std::vector<std::string> targets = Targets(references);
-    std::vector<std::string> removed, added;
-    std::set_difference(old_targets.begin(), old_targets.end(), targets.begin(), targets.end(),
-                        std::back_inserter(removed));
-    std::set_difference(targets.begin(), targets.end(), old_targets.begin(), old_targets.end(),
-                        std::back_inserter(added));
-    absl::Status status = Put(resource, written->version, true, removed, added);
+    absl::Status status =
+        PutChanged(resource, written->version, Targets(old_references), Targets(references));
 
     std::sort(old_references.begin(), old_references.end());
     references.erase(std::remove_if(references.begin(), references.end(),
@@ -203,6 +240,36 @@ class Application {
                      references.end());
     pending_.push_back({operation.field, operation.record.get(), std::move(references)});
     return status;
+  }
+
+  // References are not checked: what the record said then, it says again.
+  absl::Status Rollback(const Operation& operation, store::Version stored, Written* written) {
+    const Resource& resource = *operation.resource;
+    const std::string name = resource.Name(operation.id);
+    if (operation.revision < 1 || operation.revision >= revision_) {
+      return Error(absl::StatusCode::kInvalidArgument, v1::REVISION_OUT_OF_RANGE,
+                   absl::StrCat("revision: the store has the revisions 1 to ", revision_ - 1,
+                                ", got ", operation.revision),
+                   {{"revision", absl::StrCat(operation.revision)},
+                    {"newest_revision", absl::StrCat(revision_ - 1)}});
+    }
+    auto then = writer_->Get(resource.collection, operation.id, {operation.revision});
+    if (!then.ok()) return then.status();
+    if (!then->has_value() || (*then)->delete_time != 0) {
+      return NotFound(name, absl::StrCat(then->has_value() ? "was deleted" : "did not exist",
+                                         " at revision ", operation.revision));
+    }
+    auto before = Parse(resource, stored);
+    if (!before.ok()) return before.status();
+    auto after = Parse(resource, **then);
+    if (!after.ok()) return after.status();
+    Derive(after->get());
+    written->version = std::move(stored);
+    std::string payload = EncodePayload(**after);
+    if (payload == written->version.payload) return absl::OkStatus();
+    written->version.payload = std::move(payload);
+    return PutChanged(resource, written->version, Targets(References(resource, **before)),
+                      Targets(References(resource, **after)));
   }
 
   absl::Status Delete(const Operation& operation, store::Version stored, Written* written) {
@@ -223,6 +290,18 @@ class Application {
     written->version = std::move(stored);
     written->version.delete_time = 0;
     return Put(resource, written->version, true, {}, Targets(References(resource, **record)));
+  }
+
+  // Puts a version that refers to `targets`; the one before it referred to `old_targets`.
+  absl::Status PutChanged(const Resource& resource, store::Version& version,
+                          const std::vector<std::string>& old_targets,
+                          const std::vector<std::string>& targets) {
+    std::vector<std::string> removed, added;
+    std::set_difference(old_targets.begin(), old_targets.end(), targets.begin(), targets.end(),
+                        std::back_inserter(removed));
+    std::set_difference(targets.begin(), targets.end(), old_targets.begin(), old_targets.end(),
+                        std::back_inserter(added));
+    return Put(resource, version, true, removed, added);
   }
 
   absl::Status Put(const Resource& resource, store::Version& version, bool supersedes,
@@ -288,6 +367,7 @@ class Application {
   const Registry& registry_;
   const store::Revision revision_;
   const int64_t time_;
+  const bool reasoned_;  // the request says why
   bool changed_ = false;
   std::vector<Pending> pending_;
   // What was looked up after all operations: live records, and the ids of lists, by the record's
@@ -308,7 +388,7 @@ absl::StatusOr<CommitResult> Engine::Apply(CommitRequest& request, store::Revisi
     if (!before.ok()) return before.status();
     if (before->has_value()) return Repeat(request, **before);
   }
-  Application application(writer, *registry_, revision, time);
+  Application application(writer, *registry_, revision, time, request.reason);
   CommitResult result;
   result.records.resize(request.operations.size());
   std::vector<store::Touched> touched;
@@ -316,7 +396,9 @@ absl::StatusOr<CommitResult> Engine::Apply(CommitRequest& request, store::Revisi
     Operation& operation = request.operations[i];
     absl::Status status = application.Run(operation, &result.records[i]);
     if (!status.ok()) return status;
-    touched.push_back({operation.resource->collection, operation.id});
+    const store::Version& version = result.records[i].version;
+    touched.push_back({operation.resource->collection, operation.id,
+                       ChangeOf(operation, version, version.since == revision)});
   }
   absl::Status status = application.CheckReferences();
   if (!status.ok()) return status;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <future>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
@@ -20,6 +21,9 @@ constexpr size_t kMaxGroup = 256;  // commits in one durable transaction
 constexpr absl::string_view kFingerprintKey = "fingerprint";
 constexpr absl::string_view kContractSizeKey = "contract_size";
 
+// Of any engine, held by this thread.
+thread_local int leases_held = 0;
+
 absl::Status ShuttingDown() {
   return Error(absl::StatusCode::kUnavailable, v1::SHUTTING_DOWN,
                "the server is going down; the write was not applied");
@@ -27,24 +31,39 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
+absl::Status ReadOnly() {
+  return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
+               "the store was opened for reading only");
+}
+
 Engine::Lease::~Lease() {
   if (reader_ == nullptr) return;
   std::lock_guard lock(engine_->readers_mutex_);
+  --leases_held;
+  engine_->leased_.erase(reader_.get());
+  if (engine_->purging_) engine_->readers_changed_.notify_all();
   if (engine_->readers_.size() < kMaxIdleReaders) engine_->readers_.push_back(std::move(reader_));
 }
 
 absl::StatusOr<Engine::Lease> Engine::LeaseReader() {
-  {
-    std::lock_guard lock(readers_mutex_);
-    if (!readers_.empty()) {
-      Lease lease(this, std::move(readers_.back()));
-      readers_.pop_back();
-      return lease;
-    }
+  std::unique_lock lock(readers_mutex_);
+  // The erasure waits for the reader that this thread has already.
+  if (purging_ && leases_held > 0) {
+    return Error(absl::StatusCode::kAborted, v1::ERASED, "an erasure ended the read; read again");
   }
-  auto reader = store_->NewReader();
-  if (!reader.ok()) return reader.status();
-  return Lease(this, *std::move(reader));
+  readers_changed_.wait(lock, [this] { return !purging_; });
+  if (readers_.empty()) {
+    lock.unlock();
+    auto reader = store_->NewReader();
+    if (!reader.ok()) return reader.status();
+    lock.lock();
+    readers_.push_back(*std::move(reader));
+  }
+  ++leases_held;
+  leased_.insert(readers_.back().get());
+  Lease lease(this, std::move(readers_.back()));
+  readers_.pop_back();
+  return lease;
 }
 
 Engine::Engine(std::unique_ptr<store::Store> store, const Registry* registry,
@@ -72,6 +91,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(std::unique_ptr<store::Stor
   engine->newest_ = newest->revision;
   engine->last_time_ = newest->time;
   if (absl::Status s = engine->DeriveReferences(); !s.ok()) return s;
+  if (absl::Status s = engine->RestoreErasures(); !s.ok()) return s;
   engine->writer_ = std::thread([e = engine.get()] { e->RunWriter(); });
   return engine;
 }
@@ -120,7 +140,8 @@ absl::Status Engine::DeriveReferences() {
   return status;
 }
 
-absl::StatusOr<store::ReadView> Engine::View(std::optional<store::Revision> revision) {
+absl::StatusOr<store::ReadView> Engine::View(std::optional<store::Revision> revision,
+                                             absl::string_view field) {
   store::Revision newest = newest_.load(std::memory_order_acquire);
   if (read_only()) {
     auto reader = LeaseReader();
@@ -133,10 +154,60 @@ absl::StatusOr<store::ReadView> Engine::View(std::optional<store::Revision> revi
   if (*revision < 1 || *revision > newest) {
     return Error(
         absl::StatusCode::kInvalidArgument, v1::REVISION_OUT_OF_RANGE,
-        absl::StrCat("at.revision: the store has the revisions 1 to ", newest, ", got ", *revision),
+        absl::StrCat(field, ".revision: the store has the revisions 1 to ", newest, ", got ",
+                     *revision),
         {{"revision", absl::StrCat(*revision)}, {"newest_revision", absl::StrCat(newest)}});
   }
   return store::ReadView{*revision};
+}
+
+absl::StatusOr<store::ReadView> Engine::ViewAtTime(absl::Time time, absl::string_view field) {
+  const absl::Time now = absl::Now();
+  auto out_of_range = [&](absl::string_view what, absl::string_view key, absl::Time limit) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, v1::READ_TIME_OUT_OF_RANGE,
+        absl::StrCat(field, ".read_time: ", what, " ", absl::FormatTime(limit, absl::UTCTimeZone()),
+                     ", got ", absl::FormatTime(time, absl::UTCTimeZone())),
+        {{"read_time", absl::FormatTime(time, absl::UTCTimeZone())},
+         {key, absl::FormatTime(limit, absl::UTCTimeZone())}});
+  };
+  if (time > now)
+    return out_of_range("not later than the server's clock expected, it is", "now", now);
+  const int64_t micros = absl::ToUnixMicros(time);
+  if (!read_only()) {
+    // The writer either sees the promise, or is waited for: a commit that it has in hand may get an
+    // earlier time.
+    std::unique_lock lock(time_mutex_);
+    promised_time_ = std::max(promised_time_, micros);
+    if (const int64_t group = groups_; group % 2 != 0) {
+      group_written_.wait(lock, [&] { return groups_ != group; });
+    }
+  }
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  auto revision = (*reader)->RevisionAt(micros);
+  if (!revision.ok()) return revision.status();
+  if (*revision > 0) return store::ReadView{*revision};
+  auto first = (*reader)->FindCommit(1);
+  if (!first.ok()) return first.status();
+  if (first->has_value()) {
+    return out_of_range("at or after the first commit expected, of", "first_commit_time",
+                        absl::FromUnixMicros((*first)->time));
+  }
+  return Error(absl::StatusCode::kInvalidArgument, v1::READ_TIME_OUT_OF_RANGE,
+               absl::StrCat(field, ".read_time: the store has no commit yet"));
+}
+
+absl::StatusOr<store::ReadView> Engine::ViewAtSnapshot(absl::string_view id) {
+  auto snapshot = GetSnapshot(id);
+  if (!snapshot.ok()) return snapshot.status();
+  if (snapshot->delete_time == 0) return store::ReadView{snapshot->revision};
+  const std::string name = absl::StrCat("snapshots/", id);
+  const std::string when =
+      absl::FormatTime(absl::FromUnixMicros(snapshot->delete_time), absl::UTCTimeZone());
+  return Error(absl::StatusCode::kNotFound, v1::SNAPSHOT_DELETED,
+               absl::StrCat(name, ": was deleted on ", when),
+               {{"name", name}, {"delete_time", when}});
 }
 
 absl::StatusOr<store::Version> Engine::Get(const Resource& resource, absl::string_view id,
@@ -185,16 +256,22 @@ absl::Status Engine::Revisions(const Resource& resource, absl::string_view id,
   return (*reader)->Revisions(resource.collection, id, before, visit);
 }
 
-// What needs no store: outside the writer thread, so that it holds nobody up.
-absl::Status Engine::Prepare(CommitRequest& request) {
+absl::Status CheckCommitTexts(absl::string_view request_id, absl::string_view reason) {
   std::vector<Violation> violations;
-  if (request.request_id.size() > kMaxRequestIdBytes) {
+  if (request_id.size() > kMaxRequestIdBytes) {
     violations.push_back(
         {"request_id", absl::StrCat("at most ", kMaxRequestIdBytes, " characters")});
   }
-  if (request.reason.size() > kMaxReasonBytes) {
+  if (reason.size() > kMaxReasonBytes) {
     violations.push_back({"reason", absl::StrCat("at most ", kMaxReasonBytes, " bytes")});
   }
+  return violations.empty() ? absl::OkStatus() : InvalidFields(violations);
+}
+
+// What needs no store: outside the writer thread, so that it holds nobody up.
+absl::Status Engine::Prepare(CommitRequest& request) {
+  absl::Status status = CheckCommitTexts(request.request_id, request.reason);
+  std::vector<Violation> violations;
   absl::flat_hash_set<std::string> names;
   for (Operation& operation : request.operations) {
     if (operation.id.empty() && operation.kind == Operation::Kind::kCreate) {
@@ -205,8 +282,7 @@ absl::Status Engine::Prepare(CommitRequest& request) {
                                                           ": named twice in one commit")});
     }
   }
-  absl::Status status;
-  if (!violations.empty()) status = InvalidFields(violations);
+  if (!violations.empty()) Collect(InvalidFields(violations), &status);
   for (Operation& operation : request.operations) {
     if (operation.record == nullptr) continue;
     const bool whole = operation.kind == Operation::Kind::kCreate || operation.mask.everything();
@@ -220,10 +296,7 @@ absl::Status Engine::Prepare(CommitRequest& request) {
 }
 
 void Engine::Write(CommitRequest request, Done done) {
-  if (read_only()) {
-    return done(Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
-                      "the store was opened for reading only"));
-  }
+  if (read_only()) return done(ReadOnly());
   if (absl::Status status = Prepare(request); !status.ok()) return done(status);
   std::unique_lock lock(queue_mutex_);
   if (closing_ || queue_.size() >= kMaxWaitingCommits) {
@@ -231,9 +304,25 @@ void Engine::Write(CommitRequest request, Done done) {
     lock.unlock();
     return done(closing ? ShuttingDown() : QueueFull("writer", absl::Milliseconds(100)));
   }
-  queue_.push_back({std::move(request), std::move(done)});
+  queue_.push_back({std::move(request), std::move(done), nullptr});
   lock.unlock();
   queue_changed_.notify_one();
+}
+
+absl::Status Engine::RunAlone(absl::FunctionRef<absl::Status()> work) {
+  if (read_only()) return ReadOnly();
+  std::promise<absl::Status> promise;
+  auto done = promise.get_future();
+  {
+    std::lock_guard lock(queue_mutex_);
+    if (closing_) return ShuttingDown();
+    if (queue_.size() >= kMaxWaitingCommits) return QueueFull("writer", absl::Milliseconds(100));
+    Waiting waiting;
+    waiting.alone = [&](bool open) { promise.set_value(open ? work() : ShuttingDown()); };
+    queue_.push_back(std::move(waiting));
+  }
+  queue_changed_.notify_one();
+  return done.get();
 }
 
 void Engine::RunWriter() {
@@ -245,12 +334,16 @@ void Engine::RunWriter() {
       queue_changed_.wait(lock, [this] { return closing_ || !queue_.empty(); });
       closing = closing_;
       while (!queue_.empty() && group.size() < kMaxGroup) {
+        if (queue_.front().alone != nullptr && !group.empty()) break;
         group.push_back(std::move(queue_.front()));
         queue_.pop_front();
+        if (group.back().alone != nullptr) break;
       }
     }
     if (group.empty() && closing) return;
-    if (closing) {
+    if (group[0].alone != nullptr) {
+      group[0].alone(!closing);
+    } else if (closing) {
       for (Waiting& waiting : group) waiting.done(ShuttingDown());
     } else {
       WriteGroup(std::move(group));
@@ -263,13 +356,28 @@ struct Engine::Answer {
   bool committed = false;
 };
 
+Engine::GroupTime::GroupTime(Engine* engine) : engine_(engine) {
+  std::lock_guard lock(engine_->time_mutex_);
+  ++engine_->groups_;
+  floor_ = std::max(engine_->last_time_, engine_->promised_time_);
+}
+
+Engine::GroupTime::~GroupTime() {
+  {
+    std::lock_guard lock(engine_->time_mutex_);
+    ++engine_->groups_;
+  }
+  engine_->group_written_.notify_all();
+}
+
 void Engine::WriteGroup(std::vector<Waiting> group) {
   store::Writer* writer = writer_store_;
   std::vector<Answer> answers;
   absl::Status status = writer->Begin();
   const bool begun = status.ok();
   store::Revision revision = newest_.load(std::memory_order_relaxed);
-  int64_t time = last_time_;
+  const GroupTime group_time(this);
+  int64_t time = group_time.floor();
   for (Waiting& waiting : group) {
     if (!status.ok()) break;
     CommitRequest& request = waiting.request;

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -37,16 +38,17 @@ constexpr size_t kMaxRequestIdBytes = 64;
 constexpr size_t kMaxReasonBytes = 4'096;
 
 struct Operation {
-  enum class Kind { kCreate, kUpdate, kDelete, kUndelete };
+  enum class Kind { kCreate, kUpdate, kDelete, kUndelete, kRollback };
   Kind kind;
   const Resource* resource;
   std::string id;                                     // of a create, empty = made by the engine
   std::unique_ptr<google::protobuf::Message> record;  // of a create or update
   query::Mask mask;                                   // of an update
   bool allow_missing = false;                         // of an update: create it
-  bool force = false;  // of a delete: although live records refer to it
-  std::string etag;    // checked if not empty
-  std::string field;   // the request's field that holds the record or name, for violations
+  bool force = false;            // of a delete: although live records refer to it
+  store::Revision revision = 0;  // of a rollback: the state to go back to
+  std::string etag;              // checked if not empty
+  std::string field;  // the request's field that holds the record or name, for violations
   std::string mask_field = "update_mask";  // the one that holds the mask
 };
 
@@ -72,12 +74,59 @@ struct CommitResult {
   std::vector<Written> records;  // one for each operation
 };
 
+// What an erasure is asked for. Names are of records that exist.
+struct EraseRequest {
+  std::vector<std::pair<const Resource*, std::string>> records;  // resource and id
+  std::string caller;
+  std::string method;
+  std::string request_id;
+  std::string reason;
+  bool validate_only = false;
+};
+
+struct Mention {
+  std::string name;
+  std::vector<store::Revision> revisions;
+};
+
+struct EraseResult {
+  store::Revision revision = 0;
+  std::vector<std::string> names;  // the new ones, in the order of the request
+  std::vector<Mention> mentions;   // other records whose text still speaks of them
+  int64_t rewritten = 0;           // versions of other records
+};
+
+struct SnapshotRequest {
+  std::string id;
+  std::optional<store::Revision> revision;  // absent = the newest
+  std::string title;
+  std::string caller;
+  absl::Time deadline = absl::InfiniteFuture();
+  std::function<bool()> cancelled;  // may be empty
+};
+
 struct EngineOptions {
   size_t head_cache_bytes = size_t{256} << 20;
 };
 
 class Engine {
  public:
+  // A reader from the pool, given back when it goes out of scope. An erasure waits for it, and ends
+  // what it is reading.
+  class Lease {
+   public:
+    Lease(Engine* engine, std::unique_ptr<store::Reader> reader)
+        : engine_(engine), reader_(std::move(reader)) {}
+    Lease(Lease&&) = default;
+    ~Lease();
+    store::Reader* operator->() { return reader_.get(); }
+    store::Reader& operator*() { return *reader_; }
+
+   private:
+    Engine* engine_;
+    std::unique_ptr<store::Reader> reader_;
+  };
+
   // Derives anew what the store derived by an older contract. A store without a writer is followed.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(std::unique_ptr<store::Store> store,
                                                       const Registry* registry,
@@ -90,8 +139,18 @@ class Engine {
   bool read_only() const { return writer_store_ == nullptr; }
   const std::string& page_token_key() const { return page_token_key_; }
 
+  // Waits while an erasure clears the files.
+  absl::StatusOr<Lease> LeaseReader();
+
   // The newest state, or an older one; INVALID_ARGUMENT where there is no such revision.
-  absl::StatusOr<store::ReadView> View(std::optional<store::Revision> revision);
+  // `field` is the request's, for the message.
+  absl::StatusOr<store::ReadView> View(std::optional<store::Revision> revision,
+                                       absl::string_view field = "at");
+  // After the last commit at or before `time`, for ever the same one; INVALID_ARGUMENT where it is
+  // before the first commit, or later than the clock.
+  absl::StatusOr<store::ReadView> ViewAtTime(absl::Time time, absl::string_view field = "at");
+  // NOT_FOUND where there is no such snapshot, or it was deleted.
+  absl::StatusOr<store::ReadView> ViewAtSnapshot(absl::string_view id);
 
   // NOT_FOUND where the record did not exist.
   absl::StatusOr<store::Version> Get(const Resource& resource, absl::string_view id,
@@ -111,32 +170,50 @@ class Engine {
   using Done = absl::AnyInvocable<void(absl::StatusOr<CommitResult>)>;
   void Write(CommitRequest request, Done done);
 
+  // Computes the checksum in the caller's thread.
+  absl::StatusOr<store::Snapshot> CreateSnapshot(const SnapshotRequest& request);
+  absl::StatusOr<store::Snapshot> GetSnapshot(absl::string_view id);
+  absl::StatusOr<store::Snapshot> DeleteSnapshot(absl::string_view id);
+
+  // Takes the records out of every revision; see RecordService.EraseRecords. Returns when nothing
+  // is left of them in the store's files.
+  absl::StatusOr<EraseResult> Erase(const EraseRequest& request);
+
  private:
   struct Waiting {
     CommitRequest request;
     Done done;
+    // Instead of a commit: what the writer thread does alone, between transactions. Called with
+    // false where the engine closes.
+    absl::AnyInvocable<void(bool)> alone;
   };
   struct Answer;
 
-  // A reader from the pool, given back when it goes out of scope.
-  class Lease {
+  Engine(std::unique_ptr<store::Store> store, const Registry* registry,
+         const EngineOptions& options);
+  absl::Status Prepare(CommitRequest& request);
+  absl::Status DeriveReferences();
+  // Runs `work` in the writer thread, alone, and waits for it.
+  absl::Status RunAlone(absl::FunctionRef<absl::Status()> work);
+
+  absl::Status WriteSnapshot(const store::Snapshot& snapshot);
+  // erase.cc: in the writer thread.
+  absl::Status EraseAlone(const EraseRequest& request, EraseResult* result);
+  absl::Status Purge();
+  absl::Status RestoreErasures();
+
+  // While commits are made: which times they may get.
+  class GroupTime {
    public:
-    Lease(Engine* engine, std::unique_ptr<store::Reader> reader)
-        : engine_(engine), reader_(std::move(reader)) {}
-    Lease(Lease&&) = default;
-    ~Lease();
-    store::Reader* operator->() { return reader_.get(); }
+    explicit GroupTime(Engine* engine);
+    ~GroupTime();
+    GroupTime(const GroupTime&) = delete;
+    int64_t floor() const { return floor_; }  // all get a later one
 
    private:
     Engine* engine_;
-    std::unique_ptr<store::Reader> reader_;
+    int64_t floor_;
   };
-
-  Engine(std::unique_ptr<store::Store> store, const Registry* registry,
-         const EngineOptions& options);
-  absl::StatusOr<Lease> LeaseReader();
-  absl::Status Prepare(CommitRequest& request);
-  absl::Status DeriveReferences();
 
   void RunWriter();
   void WriteGroup(std::vector<Waiting> group);
@@ -151,8 +228,11 @@ class Engine {
   HeadCache cache_;
   std::atomic<store::Revision> newest_{0};  // published by the writer after the commit is durable
 
-  std::mutex readers_mutex_;  // guards readers_
-  std::vector<std::unique_ptr<store::Reader>> readers_;
+  std::mutex readers_mutex_;  // guards the four below
+  std::condition_variable readers_changed_;
+  std::vector<std::unique_ptr<store::Reader>> readers_;  // idle
+  absl::flat_hash_set<store::Reader*> leased_;
+  bool purging_ = false;  // no reader is leased
 
   std::mutex queue_mutex_;  // guards queue_ and closing_
   std::condition_variable queue_changed_;
@@ -160,8 +240,20 @@ class Engine {
   bool closing_ = false;
 
   int64_t last_time_ = 0;  // of the newest commit; the writer's own
+
+  std::mutex time_mutex_;  // guards the two below
+  std::condition_variable group_written_;
+  int64_t promised_time_ = 0;  // a read has told what the state was then: commits come later
+  int64_t groups_ = 0;         // begun by the writer; one is being written while it is odd
+
+  std::atomic<int64_t> erasures_{0};  // made since the start
   std::thread writer_;
 };
+
+absl::Status ReadOnly();
+
+// What is too long of the texts that a commit keeps.
+absl::Status CheckCommitTexts(absl::string_view request_id, absl::string_view reason);
 
 // A record as callers get it: fields 1 to 7 from the row, then the stored bytes as they are.
 void AppendRecord(const Resource& resource, const store::Version& version, std::string* out);

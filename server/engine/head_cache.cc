@@ -41,6 +41,16 @@ void HeadCache::Fill(absl::string_view name, store::Revision read_at, Bytes byte
   Insert(shard, name, read_at, std::move(bytes));
 }
 
+void HeadCache::Clear(store::Revision newest) {
+  for (Shard& shard : shards_) {
+    std::lock_guard lock(shard.mutex);
+    shard.written = newest;
+    shard.by_name.clear();
+    shard.entries.clear();
+    shard.bytes = 0;
+  }
+}
+
 void HeadCache::Insert(Shard& shard, absl::string_view name, store::Revision public_since,
                        Bytes bytes) {
   auto found = shard.by_name.find(name);

@@ -30,6 +30,8 @@ class HeadCache {
   // By a reader that saw `bytes` as the newest at `read_at`; dropped if the writer has touched the
   // shard since.
   void Fill(absl::string_view name, store::Revision read_at, Bytes bytes);
+  // By the writer, before `newest` is made public: nothing that was read earlier is filled in.
+  void Clear(store::Revision newest);
 
  private:
   static constexpr size_t kShards = 16;

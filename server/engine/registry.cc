@@ -73,6 +73,12 @@ bool ValidId(absl::string_view id) {
   });
 }
 
+std::string NewSalt() {
+  std::string salt(16, '\0');
+  RAND_bytes(reinterpret_cast<unsigned char*>(salt.data()), static_cast<int>(salt.size()));
+  return salt;
+}
+
 std::string NewUuid() {
   unsigned char bytes[16];
   RAND_bytes(bytes, sizeof bytes);

@@ -116,6 +116,12 @@ class Registry {
 // `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`, of records and of elements.
 bool ValidId(absl::string_view id);
 
+// What the new ids of erased records begin with; callers can't take such an id.
+constexpr absl::string_view kErasedPrefix = "erased-";
+
+// 16 random bytes.
+std::string NewSalt();
+
 // A new UUID of version 7: ids that were made later sort later.
 std::string NewUuid();
 

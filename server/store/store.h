@@ -36,7 +36,8 @@ struct Version {
   int64_t create_time = 0;
   int64_t update_time = 0;
   int64_t delete_time = 0;  // 0 = live
-  std::string payload;      // the message without its fields 1 to 7
+  std::string payload;      // the message without its fields 1 to 7; empty = erased
+  std::string salt;         // of the record's checksums; random, the same in all its versions
 };
 
 // One commit, as it is written.
@@ -50,10 +51,49 @@ struct Commit {
   std::string request_hash;  // of the request's content
 };
 
-// The record that one operation of a commit was about, changed or not.
+// What an operation did to its record; by the numbers of RecordChange.Kind.
+enum class Change {
+  kUnknown = 0,
+  kCreated = 1,
+  kUpdated = 2,
+  kDeleted = 3,
+  kUndeleted = 4,
+  kRolledBack = 5,
+  kErased = 6,
+  kUnchanged = 7,
+};
+
+// The record that one operation of a commit was about.
 struct Touched {
   std::string collection;
   std::string id;
+  Change change = Change::kUnknown;
+};
+
+struct CommitFilter {
+  std::string actor;               // empty = any
+  int64_t start_time = INT64_MIN;  // at or after
+  int64_t end_time = INT64_MAX;    // before
+};
+
+// A named revision. Times as in Version.
+struct Snapshot {
+  std::string id;
+  Revision revision = 0;
+  std::string title;
+  int64_t create_time = 0;
+  std::string actor;
+  std::string checksum;
+  std::string current_checksum;  // differs once an erasure has changed what it holds
+  int64_t record_count = 0;
+  int64_t erased_count = 0;
+  int64_t delete_time = 0;  // 0 = it can be read
+};
+
+// An erased record, as the ledger beside the store keeps it: nothing of what it was.
+struct Erasure {
+  std::string uid_hash;  // SHA-256 of the uid that it had, hexadecimal digits
+  std::string id;        // its new id
 };
 
 // Reads committed state. One thread at a time; any number of readers beside each other and beside
@@ -87,6 +127,30 @@ class Reader {
   // What that commit's operations were about, in order.
   virtual absl::StatusOr<std::vector<Touched>> Touches(Revision revision) = 0;
 
+  // One commit; none where there is no such revision.
+  virtual absl::StatusOr<std::optional<Commit>> FindCommit(Revision revision) = 0;
+  // The last revision whose commit was made at or before `time`; 0 where there is none.
+  virtual absl::StatusOr<Revision> RevisionAt(int64_t time) = 0;
+  // Visits the commits with revision < before, newest first.
+  virtual absl::Status Commits(const CommitFilter& filter, Revision before,
+                               absl::FunctionRef<bool(struct Commit&)> visit) = 0;
+  // Visits the records that commits after `base` and up to `target` changed, in the order of their
+  // names, each once, after the record `after` (empty = from the start).
+  virtual absl::Status Changed(Revision base, Revision target, const Touched& after,
+                               absl::FunctionRef<bool(Touched&)> visit) = 0;
+
+  virtual absl::StatusOr<std::optional<Snapshot>> FindSnapshot(absl::string_view id) = 0;
+  // Visits snapshots in the order of their ids, after `after`, deleted ones too.
+  virtual absl::Status Snapshots(absl::string_view after,
+                                 absl::FunctionRef<bool(Snapshot&)> visit) = 0;
+  // The leaf that a version had before an erasure changed it; none where it can be computed.
+  virtual absl::StatusOr<std::optional<std::string>> KeptLeaf(absl::string_view collection,
+                                                              absl::string_view id,
+                                                              Revision since) = 0;
+
+  // Ends the statement that runs: its reads fail with ABORTED (ERASED). From any thread.
+  virtual void Interrupt() = 0;
+
   // Names of live records that refer to `name` in their newest version, at most `limit`.
   virtual absl::StatusOr<std::vector<std::string>> Referrers(absl::string_view name, int limit) = 0;
 };
@@ -111,6 +175,28 @@ class Writer : public Reader {
   // Durable when it returns OK.
   virtual absl::Status Commit() = 0;
   virtual absl::Status Rollback() = 0;
+  virtual absl::Status PutSnapshot(const Snapshot& snapshot) = 0;
+
+  // For erasures. Visits all versions, superseded ones too, whose payload holds one of the texts.
+  virtual absl::Status Containing(absl::string_view collection, absl::Span<const std::string> texts,
+                                  absl::FunctionRef<bool(Version&)> visit) = 0;
+  // Replaces the payload of one version in its place.
+  virtual absl::Status Rewrite(absl::string_view collection, absl::string_view id, Revision since,
+                               absl::string_view payload) = 0;
+  virtual absl::Status KeepLeaf(absl::string_view collection, absl::string_view id, Revision since,
+                                absl::string_view leaf) = 0;
+  // Gives a record another id and uid wherever it stands, deletes it in all its versions as of
+  // `time`, and clears their payloads and salts. Clears the reasons and request hashes of its
+  // commits, and the reasons of others that hold one of the texts.
+  virtual absl::Status EraseRecord(absl::string_view collection, absl::string_view id,
+                                   absl::string_view new_id, absl::string_view new_uid,
+                                   int64_t time, absl::Span<const std::string> texts) = 0;
+  virtual absl::Status PutErasure(const Erasure& erasure, Revision revision) = 0;
+  // Rewrites the files, so that nothing is left in them of what was erased, and the ledger. Fails
+  // with UNAVAILABLE (ERASURE_INCOMPLETE) while another process reads older state; what is
+  // left to do is done when the store is next opened. Not within Begin and Commit.
+  virtual absl::Status Purge() = 0;
+
   // Forgets all references, before they are derived anew.
   virtual absl::Status ClearReferences() = 0;
   virtual absl::Status SetMeta(absl::string_view key, absl::string_view value) = 0;
@@ -124,6 +210,9 @@ class Store {
   virtual Writer* writer() = 0;
   // A value kept beside the records; empty where there is none.
   virtual absl::StatusOr<std::string> Meta(absl::string_view key) = 0;
+  // Erasures that the ledger beside the store lists and the store has not made: it was restored
+  // from a backup.
+  virtual absl::StatusOr<std::vector<Erasure>> MissingErasures() = 0;
 };
 
 }  // namespace detente::store

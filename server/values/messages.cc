@@ -1,23 +1,31 @@
 #include "values/messages.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "values/edtf.h"
 
 namespace detente::values {
 namespace {
 
 // google.type.Date holds the years 1 to 9999.
-bool Representable(const std::optional<CivilDate>& date) {
-  return !date.has_value() || (date->year >= 1 && date->year <= 9999);
+bool Representable(CivilDate date) { return date.year >= 1 && date.year <= 9999; }
+
+// Whether each date of the text can lie in them: 0XXX can, 0000/2020 can't.
+bool Representable(const EdtfDate& date) {
+  return std::all_of(date.parts.begin(), date.parts.end(), [](const EdtfPart& part) {
+    return part.kind != EdtfPart::Kind::kDate ||
+           (LatestOf(part).year >= 1 && EarliestOf(part).year <= 9999);
+  });
 }
 
-void SetDate(const std::optional<CivilDate>& date, google::type::Date* out) {
-  out->set_year(static_cast<int32_t>(date->year));
-  out->set_month(date->month);
-  out->set_day(date->day);
+void SetDate(CivilDate date, google::type::Date* out) {
+  out->set_year(static_cast<int32_t>(date.year));
+  out->set_month(date.month);
+  out->set_day(date.day);
 }
+
+}  // namespace
 
 v1::UncertainDate::Precision PrecisionOf(DatePrecision precision) {
   switch (precision) {
@@ -29,11 +37,21 @@ v1::UncertainDate::Precision PrecisionOf(DatePrecision precision) {
       return v1::UncertainDate::YEAR;
     case DatePrecision::kInterval:
       return v1::UncertainDate::INTERVAL;
+    case DatePrecision::kPartOfYear:
+      return v1::UncertainDate::PART_OF_YEAR;
+    case DatePrecision::kDecade:
+      return v1::UncertainDate::DECADE;
+    case DatePrecision::kCentury:
+      return v1::UncertainDate::CENTURY;
+    case DatePrecision::kMillennium:
+      return v1::UncertainDate::MILLENNIUM;
+    case DatePrecision::kDigits:
+      return v1::UncertainDate::DIGITS;
+    case DatePrecision::kSet:
+      return v1::UncertainDate::SET;
   }
   return v1::UncertainDate::PRECISION_UNSPECIFIED;
 }
-
-}  // namespace
 
 void NormalizeDate(v1::UncertainDate* date, std::vector<Violation>* violations) {
   date->clear_earliest();
@@ -62,7 +80,7 @@ void NormalizeDate(v1::UncertainDate* date, std::vector<Violation>* violations) 
         {"edtf", absl::StrCat("`", date->edtf().substr(0, 64), "`: ", parsed.status().message())});
     return;
   }
-  if (!Representable(parsed->earliest) || !Representable(parsed->latest)) {
+  if (!Representable(*parsed)) {
     violations->push_back({"edtf", "a year from 1 to 9999 expected"});
     return;
   }
@@ -70,8 +88,13 @@ void NormalizeDate(v1::UncertainDate* date, std::vector<Violation>* violations) 
   date->set_precision(PrecisionOf(parsed->precision));
   date->set_approximate(parsed->approximate);
   date->set_uncertain(parsed->uncertain);
-  if (parsed->earliest.has_value()) SetDate(parsed->earliest, date->mutable_earliest());
-  if (parsed->latest.has_value()) SetDate(parsed->latest, date->mutable_latest());
+  // A bound that google.type.Date can't hold is left away, which is what no bound looks like.
+  if (parsed->earliest && Representable(*parsed->earliest)) {
+    SetDate(*parsed->earliest, date->mutable_earliest());
+  }
+  if (parsed->latest && Representable(*parsed->latest)) {
+    SetDate(*parsed->latest, date->mutable_latest());
+  }
 }
 
 void CheckEstimate(const v1::Estimate& estimate, std::vector<Violation>* violations) {

@@ -6,8 +6,11 @@
 #include "detente/v1/values.pb.h"
 #include "error/error.h"
 #include "google/type/latlng.pb.h"
+#include "values/edtf.h"
 
 namespace detente::values {
+
+v1::UncertainDate::Precision PrecisionOf(DatePrecision precision);
 
 // Computes bounds, precision and qualifiers from the text as written. Adds violations with fields
 // below the date.

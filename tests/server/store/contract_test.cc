@@ -23,7 +23,8 @@ namespace detente::store {
 
 bool operator==(const Version& a, const Version& b) {
   return a.id == b.id && a.uid == b.uid && a.since == b.since && a.create_time == b.create_time &&
-         a.update_time == b.update_time && a.delete_time == b.delete_time && a.payload == b.payload;
+         a.update_time == b.update_time && a.delete_time == b.delete_time &&
+         a.payload == b.payload && a.salt == b.salt;
 }
 bool operator==(const Commit& a, const Commit& b) {
   return a.revision == b.revision && a.time == b.time && a.actor == b.actor &&
@@ -31,7 +32,7 @@ bool operator==(const Commit& a, const Commit& b) {
          a.request_hash == b.request_hash;
 }
 bool operator==(const Touched& a, const Touched& b) {
-  return a.collection == b.collection && a.id == b.id;
+  return a.collection == b.collection && a.id == b.id && a.change == b.change;
 }
 void PrintTo(const Version& v, std::ostream* out) {
   *out << v.id << "@" << v.since << (v.delete_time != 0 ? " deleted " : " ") << v.payload.size();
@@ -136,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
                          [](const auto& info) { return info.param.name; });
 
 Version MakeVersion(const std::string& id, Revision since, const std::string& payload) {
-  return {id, absl::StrCat("uid-", id), since, 1'000 + since, 2'000 + since, 0, payload};
+  return {id, absl::StrCat("uid-", id), since, 1'000 + since, 2'000 + since, 0, payload, "salt"};
 }
 
 Commit MakeCommit(Revision revision, const std::string& request_id = "",
@@ -587,7 +588,7 @@ TEST(SqliteFileTest, OtherFilesAreLeftAlone) {
     ASSERT_TRUE(OpenStatus(folder.File("newer.db"), create).ok());
   }
   ASSERT_EQ(sqlite3_open(folder.File("newer.db").c_str(), &db), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 2", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 3", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(db);
   EXPECT_FAILS(OpenStatus(folder.File("newer.db"), create), kFailedPrecondition, STORE_UNUSABLE);
 }

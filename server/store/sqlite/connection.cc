@@ -1,0 +1,62 @@
+#include "store/sqlite/connection.h"
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "error/error.h"
+
+namespace detente::store {
+namespace {
+
+constexpr absl::string_view kCollectionTables = R"sql(
+CREATE TABLE IF NOT EXISTS head_$0 (
+  id TEXT NOT NULL UNIQUE, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
+  salt BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS past_$0 (
+  id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
+  salt BLOB NOT NULL, until INTEGER NOT NULL, UNIQUE (id, since));
+)sql";
+
+}  // namespace
+
+absl::Status StoreError(int code, absl::string_view doing, absl::string_view detail) {
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+                   absl::StrCat("the store's disk is full (", doing, "); nothing was applied"));
+    case SQLITE_INTERRUPT:
+      return Error(absl::StatusCode::kAborted, v1::ERASED, "an erasure ended the read; read again");
+    case SQLITE_READONLY:
+      return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
+                   absl::StrCat("the store can't be written (", doing, ")"));
+    default:
+      fprintf(stderr, "store: %s: error %d: %s\n", std::string(doing).c_str(), code,
+              std::string(detail).c_str());
+      return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+                   absl::StrCat("the store could not be ", doing == "read" ? "read" : "written",
+                                " (I/O error ", code, "); nothing was applied"));
+  }
+}
+
+CollectionSql::CollectionSql(absl::string_view collection) {
+  auto text = [&](absl::string_view sql) { return absl::StrReplaceAll(sql, {{"$0", collection}}); };
+  create = text(kCollectionTables);
+  get = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE id = ?1");
+  get_past = text("SELECT " DETENTE_VERSION_COLUMNS
+                  " FROM past_$0 WHERE id = ?1 AND since <= ?2 ORDER BY since DESC LIMIT 1");
+  list = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE id > ?1 ORDER BY id");
+  revisions = text("SELECT " DETENTE_VERSION_COLUMNS
+                   " FROM past_$0 WHERE id = ?1 AND since < ?2 ORDER BY since DESC");
+  supersede = text("INSERT INTO past_$0 (" DETENTE_VERSION_COLUMNS
+                   ", until) SELECT " DETENTE_VERSION_COLUMNS ", ?2 FROM head_$0 WHERE id = ?1");
+  insert = text("INSERT INTO head_$0 (" DETENTE_VERSION_COLUMNS
+                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+  update = text(
+      "UPDATE head_$0 SET uid = ?2, since = ?3, create_time = ?4, update_time = ?5, "
+      "delete_time = ?6, payload = ?7, salt = ?8 WHERE id = ?1");
+}
+
+}  // namespace detente::store

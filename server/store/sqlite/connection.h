@@ -1,0 +1,188 @@
+// Connections to SQLite and their statements; what sessions of one store share.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/store.h"
+
+namespace detente::store {
+
+// The text of SQLite goes to the server's log, not to callers.
+absl::Status StoreError(int code, absl::string_view doing, absl::string_view detail);
+
+constexpr int kBusyMilliseconds = 10'000;
+
+// A prepared statement in use; reset when it goes out of scope.
+class Statement {
+ public:
+  enum class Use { kAgain, kOnce };  // kOnce: freed with its object
+  explicit Statement(sqlite3_stmt* statement, Use use = Use::kAgain)
+      : statement_(statement), use_(use) {}
+  Statement(const Statement&) = delete;
+  ~Statement() {
+    if (use_ == Use::kOnce) {
+      sqlite3_finalize(statement_);
+    } else {
+      sqlite3_reset(statement_);
+      sqlite3_clear_bindings(statement_);
+    }
+  }
+
+  Statement& Bind(int64_t value) {
+    sqlite3_bind_int64(statement_, ++bound_, value);
+    return *this;
+  }
+  // The text must live until the statement is reset.
+  Statement& Bind(absl::string_view text) {
+    sqlite3_bind_text(statement_, ++bound_, text.data() == nullptr ? "" : text.data(),
+                      static_cast<int>(text.size()), SQLITE_STATIC);
+    return *this;
+  }
+  Statement& BindBlob(absl::string_view bytes) {
+    if (bytes.empty()) {
+      sqlite3_bind_zeroblob(statement_, ++bound_, 0);
+    } else {
+      sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(bytes.size()),
+                        SQLITE_STATIC);
+    }
+    return *this;
+  }
+
+  // True = a row, false = done.
+  absl::StatusOr<bool> Step(absl::string_view doing) {
+    int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    sqlite3* db = sqlite3_db_handle(statement_);
+    return StoreError(sqlite3_extended_errcode(db), doing, sqlite3_errmsg(db));
+  }
+  absl::Status Run(absl::string_view doing = "written") { return Step(doing).status(); }
+
+  int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
+  std::string Text(int column) const {
+    const void* data = sqlite3_column_blob(statement_, column);
+    if (data == nullptr) return "";
+    return std::string(static_cast<const char*>(data), sqlite3_column_bytes(statement_, column));
+  }
+
+  Version ReadVersion() const {
+    Version version;
+    version.id = Text(0);
+    version.uid = Text(1);
+    version.since = Int(2);
+    version.create_time = Int(3);
+    version.update_time = Int(4);
+    version.delete_time = Int(5);
+    version.payload = Text(6);
+    version.salt = Text(7);
+    return version;
+  }
+
+ private:
+  sqlite3_stmt* statement_;
+  const Use use_;
+  int bound_ = 0;
+};
+
+// One SQLite connection with its prepared statements, by their text.
+class Connection {
+ public:
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  ~Connection() {
+    for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+    sqlite3_close_v2(db_);
+  }
+
+  absl::Status Open(const std::string& uri, int flags, const std::string& vfs) {
+    int code = sqlite3_open_v2(uri.c_str(), &db_, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                               vfs.empty() ? nullptr : vfs.c_str());
+    if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db_));
+    sqlite3_extended_result_codes(db_, 1);
+    sqlite3_busy_timeout(db_, kBusyMilliseconds);
+    return absl::OkStatus();
+  }
+
+  absl::Status Execute(absl::string_view sql) {
+    int code = sqlite3_exec(db_, std::string(sql).c_str(), nullptr, nullptr, nullptr);
+    if (code == SQLITE_OK) return absl::OkStatus();
+    return StoreError(sqlite3_extended_errcode(db_), "written", sqlite3_errmsg(db_));
+  }
+
+  // `sql` must be a literal, or live as long as the connection.
+  absl::StatusOr<sqlite3_stmt*> Prepare(const char* sql) {
+    sqlite3_stmt*& statement = statements_[sql];
+    if (statement == nullptr && sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                                   &statement, nullptr) != SQLITE_OK) {
+      return StoreError(sqlite3_extended_errcode(db_), "read", sqlite3_errmsg(db_));
+    }
+    return statement;
+  }
+
+  // For a text that is made for one use.
+  absl::StatusOr<std::unique_ptr<Statement>> Once(const std::string& sql) {
+    sqlite3_stmt* statement = nullptr;
+    if (sqlite3_prepare_v2(db_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) {
+      return StoreError(sqlite3_extended_errcode(db_), "read", sqlite3_errmsg(db_));
+    }
+    return std::make_unique<Statement>(statement, Statement::Use::kOnce);
+  }
+
+  // The first column of the first row; 0 where there is none.
+  absl::StatusOr<int64_t> Number(const std::string& sql) {
+    auto statement = Once(sql);
+    if (!statement.ok()) return statement.status();
+    auto row = (*statement)->Step("read");
+    if (!row.ok()) return row.status();
+    return *row ? (*statement)->Int(0) : 0;
+  }
+
+  sqlite3* db() { return db_; }
+
+ private:
+  sqlite3* db_ = nullptr;
+  std::map<const char*, sqlite3_stmt*> statements_;
+};
+
+#define DETENTE_PREPARE(name, connection, sql)                \
+  auto name##_prepared = (connection).Prepare(sql);           \
+  if (!name##_prepared.ok()) return name##_prepared.status(); \
+  Statement name(*name##_prepared)
+
+// The statements over one collection's tables.
+#define DETENTE_VERSION_COLUMNS \
+  "id, uid, since, create_time, update_time, delete_time, payload, salt"
+
+// The statements over one collection's tables.
+struct CollectionSql {
+  explicit CollectionSql(absl::string_view collection);
+  std::string create, get, get_past, list, revisions, supersede, insert, update;
+};
+
+// What all connections of a store share.
+struct Shared {
+  std::string uri;
+  std::string ledger;  // the file that lists what was erased; empty in memory
+  SqliteOptions options;
+  std::map<std::string, CollectionSql, std::less<>> collections;
+  // A store in memory has no log: its readers and its writer take turns.
+  bool in_memory = false;
+  std::shared_mutex turns;
+
+  absl::StatusOr<const CollectionSql*> Find(absl::string_view collection) const {
+    auto found = collections.find(std::string(collection));
+    if (found != collections.end()) return &found->second;
+    return absl::InternalError(absl::StrCat("no collection ", collection));
+  }
+};
+
+}  // namespace detente::store

@@ -1,0 +1,270 @@
+#include "store/sqlite/session.h"
+
+#include <utility>
+
+#include "error/error.h"
+
+namespace detente::store {
+
+struct Commit ReadCommit(const Statement& row) {
+  return {row.Int(0), row.Int(1), row.Text(2), row.Text(3), row.Text(4), row.Text(5), row.Text(6)};
+}
+
+absl::Status SqliteSession::Open(bool write) {
+  int flags = shared_->options.read_only ? SQLITE_OPEN_READONLY
+                                         : SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0);
+  if (absl::Status s = db_.Open(shared_->uri, flags, shared_->options.vfs); !s.ok()) return s;
+  writes_ = write;
+  return db_.Execute(write ? "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
+                           : "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY");
+}
+
+absl::StatusOr<struct Commit> SqliteSession::Newest() {
+  auto turn = ReadTurn();
+  DETENTE_PREPARE(newest, db_,
+                  "SELECT " DETENTE_COMMIT_COLUMNS
+                  " "
+                  "FROM commits ORDER BY revision DESC LIMIT 1");
+  auto row = newest.Step("read");
+  if (!row.ok()) return row.status();
+  return *row ? ReadCommit(newest) : store::Commit{};
+}
+
+absl::StatusOr<std::optional<Version>> SqliteSession::Get(absl::string_view collection,
+                                                          absl::string_view id,
+                                                          const ReadView& view) {
+  auto turn = ReadTurn();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  DETENTE_PREPARE(get, db_, (*sql)->get.c_str());
+  auto row = get.Bind(id).Step("read");
+  if (!row.ok()) return row.status();
+  if (!*row) return std::nullopt;
+  if (get.Int(2) <= view.revision) return get.ReadVersion();
+  return GetPast(**sql, id, view);
+}
+
+absl::Status SqliteSession::List(absl::string_view collection, absl::string_view after,
+                                 const ReadView& view, bool show_deleted,
+                                 absl::FunctionRef<bool(Version&)> visit) {
+  auto turn = ReadTurn();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  DETENTE_PREPARE(list, db_, (*sql)->list.c_str());
+  list.Bind(after);
+  while (true) {
+    auto row = list.Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+    if (list.Int(2) <= view.revision) {
+      if (!show_deleted && list.Int(5) != 0) continue;
+      Version version = list.ReadVersion();
+      if (!visit(version)) return absl::OkStatus();
+    } else {
+      auto version = GetPast(**sql, list.Text(0), view);
+      if (!version.ok()) return version.status();
+      if (!version->has_value() || (!show_deleted && (*version)->delete_time != 0)) continue;
+      if (!visit(**version)) return absl::OkStatus();
+    }
+  }
+}
+
+absl::Status SqliteSession::Revisions(absl::string_view collection, absl::string_view id,
+                                      Revision before, absl::FunctionRef<bool(Version&)> visit) {
+  auto turn = ReadTurn();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  DETENTE_PREPARE(get, db_, (*sql)->get.c_str());
+  auto row = get.Bind(id).Step("read");
+  if (!row.ok() || !*row) return row.status();
+  if (get.Int(2) < before) {
+    Version version = get.ReadVersion();
+    if (!visit(version)) return absl::OkStatus();
+  }
+  DETENTE_PREPARE(past, db_, (*sql)->revisions.c_str());
+  past.Bind(id).Bind(before);
+  while (true) {
+    row = past.Step("read");
+    if (!row.ok() || !*row) return row.status();
+    Version version = past.ReadVersion();
+    if (!visit(version)) return absl::OkStatus();
+  }
+}
+
+absl::StatusOr<std::optional<struct Commit>> SqliteSession::FindRequest(
+    absl::string_view actor, absl::string_view request_id) {
+  auto turn = ReadTurn();
+  DETENTE_PREPARE(find, db_,
+                  "SELECT " DETENTE_COMMIT_COLUMNS
+                  " "
+                  "FROM commits WHERE request_id = ?1 AND actor = ?2 AND request_id <> ''");
+  auto row = find.Bind(request_id).Bind(actor).Step("read");
+  if (!row.ok()) return row.status();
+  if (!*row) return std::nullopt;
+  return ReadCommit(find);
+}
+
+absl::StatusOr<std::vector<Touched>> SqliteSession::Touches(Revision revision) {
+  auto turn = ReadTurn();
+  DETENTE_PREPARE(touches, db_,
+                  "SELECT collection, id, change FROM touches WHERE revision = ?1 "
+                  "ORDER BY ordinal");
+  touches.Bind(revision);
+  std::vector<Touched> found;
+  while (true) {
+    auto row = touches.Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return found;
+    found.push_back({touches.Text(0), touches.Text(1), static_cast<Change>(touches.Int(2))});
+  }
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteSession::Referrers(absl::string_view name,
+                                                                  int limit) {
+  auto turn = ReadTurn();
+  DETENTE_PREPARE(find, db_,
+                  "SELECT referrer FROM refs WHERE target = ?1 AND referrer <> ?1 "
+                  "ORDER BY referrer LIMIT ?2");
+  find.Bind(name).Bind(limit);
+  std::vector<std::string> found;
+  while (true) {
+    auto row = find.Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return found;
+    found.push_back(find.Text(0));
+  }
+}
+
+absl::Status SqliteSession::Begin() {
+  if (shared_->in_memory) shared_->turns.lock();
+  absl::Status status = Run("BEGIN IMMEDIATE");
+  if (!status.ok() && shared_->in_memory) shared_->turns.unlock();
+  return status;
+}
+
+absl::Status SqliteSession::BeginCommit() { return Run("SAVEPOINT one_commit"); }
+
+absl::Status SqliteSession::Put(absl::string_view collection, const Version& version,
+                                bool supersedes) {
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  if (supersedes) {
+    DETENTE_PREPARE(supersede, db_, (*sql)->supersede.c_str());
+    absl::Status status = supersede.Bind(version.id).Bind(version.since).Run();
+    if (!status.ok()) return status;
+  }
+  DETENTE_PREPARE(put, db_, supersedes ? (*sql)->update.c_str() : (*sql)->insert.c_str());
+  return put.Bind(version.id)
+      .Bind(version.uid)
+      .Bind(version.since)
+      .Bind(version.create_time)
+      .Bind(version.update_time)
+      .Bind(version.delete_time)
+      .BindBlob(version.payload)
+      .BindBlob(version.salt)
+      .Run();
+}
+
+absl::Status SqliteSession::PutReferences(absl::string_view name,
+                                          absl::Span<const std::string> removed,
+                                          absl::Span<const std::string> added) {
+  for (const std::string& target : removed) {
+    DETENTE_PREPARE(remove, db_, "DELETE FROM refs WHERE target = ?1 AND referrer = ?2");
+    if (absl::Status s = remove.Bind(target).Bind(name).Run(); !s.ok()) return s;
+  }
+  for (const std::string& target : added) {
+    DETENTE_PREPARE(add, db_, "INSERT OR IGNORE INTO refs (target, referrer) VALUES (?1, ?2)");
+    if (absl::Status s = add.Bind(target).Bind(name).Run(); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::PutCommit(const struct Commit& commit,
+                                      absl::Span<const Touched> touched) {
+  {
+    DETENTE_PREPARE(put, db_,
+                    "INSERT INTO commits (revision, time, actor, reason, method, request_id, "
+                    "request_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    absl::Status status = put.Bind(commit.revision)
+                              .Bind(commit.time)
+                              .Bind(commit.actor)
+                              .Bind(commit.reason)
+                              .Bind(commit.method)
+                              .Bind(commit.request_id)
+                              .BindBlob(commit.request_hash)
+                              .Run();
+    if (!status.ok()) return status;
+  }
+  int64_t ordinal = 0;
+  for (const Touched& record : touched) {
+    DETENTE_PREPARE(put, db_,
+                    "INSERT INTO touches (revision, ordinal, collection, id, change) "
+                    "VALUES (?1, ?2, ?3, ?4, ?5)");
+    absl::Status status = put.Bind(commit.revision)
+                              .Bind(ordinal++)
+                              .Bind(record.collection)
+                              .Bind(record.id)
+                              .Bind(static_cast<int64_t>(record.change))
+                              .Run();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::EndCommit() { return Run("RELEASE one_commit"); }
+
+absl::Status SqliteSession::UndoCommit() {
+  absl::Status status = Run("ROLLBACK TO one_commit");
+  return status.ok() ? Run("RELEASE one_commit") : status;
+}
+
+absl::Status SqliteSession::Commit() {
+  absl::Status status = Run("COMMIT");
+  if (!status.ok()) return status;
+  if (shared_->in_memory) shared_->turns.unlock();
+  return status;
+}
+
+absl::Status SqliteSession::Rollback() {
+  // After some errors SQLite has rolled back by itself.
+  absl::Status status = sqlite3_get_autocommit(db_.db()) != 0 ? absl::OkStatus() : Run("ROLLBACK");
+  if (shared_->in_memory) shared_->turns.unlock();
+  return status;
+}
+
+absl::Status SqliteSession::ClearReferences() { return Run("DELETE FROM refs"); }
+
+absl::Status SqliteSession::SetMeta(absl::string_view key, absl::string_view value) {
+  DETENTE_PREPARE(put, db_, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)");
+  return put.Bind(key).BindBlob(value).Run();
+}
+
+absl::StatusOr<std::string> SqliteSession::Meta(absl::string_view key) {
+  auto turn = ReadTurn();
+  DETENTE_PREPARE(get, db_, "SELECT value FROM meta WHERE key = ?1");
+  auto row = get.Bind(key).Step("read");
+  if (!row.ok()) return row.status();
+  return *row ? get.Text(0) : "";
+}
+
+std::shared_lock<std::shared_mutex> SqliteSession::ReadTurn() {
+  if (!shared_->in_memory || writes_) return {};
+  return std::shared_lock(shared_->turns);
+}
+
+absl::Status SqliteSession::Run(const char* sql) {
+  DETENTE_PREPARE(statement, db_, sql);
+  return statement.Run();
+}
+
+absl::StatusOr<std::optional<Version>> SqliteSession::GetPast(const CollectionSql& sql,
+                                                              absl::string_view id,
+                                                              const ReadView& view) {
+  DETENTE_PREPARE(past, db_, sql.get_past.c_str());
+  auto row = past.Bind(id).Bind(view.revision).Step("read");
+  if (!row.ok()) return row.status();
+  if (!*row) return std::nullopt;
+  return past.ReadVersion();
+}
+
+}  // namespace detente::store

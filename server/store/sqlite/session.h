@@ -1,0 +1,94 @@
+// One connection as a Reader, or as the Writer of its store.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "store/sqlite/connection.h"
+#include "store/store.h"
+
+namespace detente::store {
+
+class SqliteSession : public Writer {
+ public:
+  explicit SqliteSession(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+  absl::Status Open(bool write);
+  Connection& connection() { return db_; }
+  absl::StatusOr<std::string> Meta(absl::string_view key);
+
+  absl::StatusOr<struct Commit> Newest() override;
+  absl::StatusOr<std::optional<Version>> Get(absl::string_view collection, absl::string_view id,
+                                             const ReadView& view) override;
+  absl::Status List(absl::string_view collection, absl::string_view after, const ReadView& view,
+                    bool show_deleted, absl::FunctionRef<bool(Version&)> visit) override;
+  absl::Status Revisions(absl::string_view collection, absl::string_view id, Revision before,
+                         absl::FunctionRef<bool(Version&)> visit) override;
+  absl::StatusOr<std::optional<struct Commit>> FindRequest(absl::string_view actor,
+                                                           absl::string_view request_id) override;
+  absl::StatusOr<std::vector<Touched>> Touches(Revision revision) override;
+  absl::StatusOr<std::vector<std::string>> Referrers(absl::string_view name, int limit) override;
+
+  // history.cc
+  absl::StatusOr<std::optional<struct Commit>> FindCommit(Revision revision) override;
+  absl::StatusOr<Revision> RevisionAt(int64_t time) override;
+  absl::Status Commits(const CommitFilter& filter, Revision before,
+                       absl::FunctionRef<bool(struct Commit&)> visit) override;
+  absl::Status Changed(Revision base, Revision target, const Touched& after,
+                       absl::FunctionRef<bool(Touched&)> visit) override;
+  absl::StatusOr<std::optional<Snapshot>> FindSnapshot(absl::string_view id) override;
+  absl::Status Snapshots(absl::string_view after,
+                         absl::FunctionRef<bool(Snapshot&)> visit) override;
+  absl::StatusOr<std::optional<std::string>> KeptLeaf(absl::string_view collection,
+                                                      absl::string_view id,
+                                                      Revision since) override;
+  void Interrupt() override { sqlite3_interrupt(db_.db()); }
+
+  absl::Status Begin() override;
+  absl::Status BeginCommit() override;
+  absl::Status Put(absl::string_view collection, const Version& version, bool supersedes) override;
+  absl::Status PutReferences(absl::string_view name, absl::Span<const std::string> removed,
+                             absl::Span<const std::string> added) override;
+  absl::Status PutCommit(const struct Commit& commit, absl::Span<const Touched> touched) override;
+  absl::Status EndCommit() override;
+  absl::Status UndoCommit() override;
+  absl::Status Commit() override;
+  absl::Status Rollback() override;
+  absl::Status ClearReferences() override;
+  absl::Status SetMeta(absl::string_view key, absl::string_view value) override;
+  absl::Status PutSnapshot(const Snapshot& snapshot) override;
+
+  // erase.cc
+  absl::Status Containing(absl::string_view collection, absl::Span<const std::string> texts,
+                          absl::FunctionRef<bool(Version&)> visit) override;
+  absl::Status Rewrite(absl::string_view collection, absl::string_view id, Revision since,
+                       absl::string_view payload) override;
+  absl::Status KeepLeaf(absl::string_view collection, absl::string_view id, Revision since,
+                        absl::string_view leaf) override;
+  absl::Status EraseRecord(absl::string_view collection, absl::string_view id,
+                           absl::string_view new_id, absl::string_view new_uid, int64_t time,
+                           absl::Span<const std::string> texts) override;
+  absl::Status PutErasure(const Erasure& erasure, Revision revision) override;
+  absl::Status Purge() override;
+  absl::StatusOr<std::vector<Erasure>> Erasures();
+
+ private:
+  // A reader of a store in memory waits for the writer; the writer's own reads don't.
+  std::shared_lock<std::shared_mutex> ReadTurn();
+  absl::Status Run(const char* sql);
+  absl::StatusOr<std::optional<Version>> GetPast(const CollectionSql& sql, absl::string_view id,
+                                                 const ReadView& view);
+
+  std::shared_ptr<Shared> shared_;
+  Connection db_;
+  bool writes_ = false;
+};
+
+// The columns of a commit, in the order that SELECTs have them.
+#define DETENTE_COMMIT_COLUMNS "revision, time, actor, reason, method, request_id, request_hash"
+Commit ReadCommit(const Statement& row);
+
+}  // namespace detente::store
