@@ -130,7 +130,7 @@ def write_json(found: Iterable[Any]) -> None:
     sys.stdout.write("\n]\n" if separator != "[\n" else "[]\n")
 
 
-def print_table(found: Any, limit: int | None, none: str) -> None:
+def print_table(found: Any, limit: int | None, none: str, *, whole: bool = False) -> None:
     """A listing as a table of at most `limit` rows (None = `SHOWN`, and says so)."""
     from detente import display
 
@@ -140,7 +140,7 @@ def print_table(found: Any, limit: int | None, none: str) -> None:
         print(none, file=sys.stderr)
         return
     headings, cells = found._rows(items[:most])
-    print(display.table(headings, cells, width()))
+    print(display.table(headings, cells, width(), whole=whole))
     if len(items) > most and limit is None:
         print(f"The first {most}; --limit N shows more.", file=sys.stderr)
 

@@ -22,6 +22,33 @@ def value_text(collection: str, path: str, text: str) -> str:
     return text if found is None else _words(*found, value, text)
 
 
+def python_value(collection: str, path: str, text: str) -> Any:
+    """What the JSON of a field holds, with whole numbers of 64 bits, texts there, as numbers."""
+    value = json.loads(text) if text else None
+    resource = resources().get(collection)
+    found = _field(resource.message.DESCRIPTOR, path) if resource else None
+    return value if found is None else _numbers(found[0], value)
+
+
+def plain_json(collection: str, path: str, text: str) -> str:
+    """The JSON of a field as people write it: with numbers in place of texts that hold them."""
+    if not text:
+        return ""
+    value = python_value(collection, path, text)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _numbers(field: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_numbers(field, item) for item in value]
+    if isinstance(value, dict) and field.message_type is not None:
+        fields = field.message_type.fields_by_name
+        return {k: _numbers(fields[k], v) if k in fields else v for k, v in value.items()}
+    if isinstance(value, str) and field.cpp_type in (field.CPPTYPE_INT64, field.CPPTYPE_UINT64):
+        return int(value)
+    return value
+
+
 def spoken(record: Any, path: str) -> str:
     """A path for readers: elements of lists by their first field in place of their ids."""
     words: list[str] = []

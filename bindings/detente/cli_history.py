@@ -145,7 +145,7 @@ def _write_list(args: argparse.Namespace, found: Any, none: str) -> None:
         limited = found if args.limit is None else found.limit(args.limit)
         write_json(getattr(item, "message", item) for item in limited)
     else:
-        print_table(found, args.limit, none)
+        print_table(found, args.limit, none, whole=True)
 
 
 def _evidence(args: argparse.Namespace) -> None:

@@ -70,8 +70,18 @@ def rows(records: Iterable[Message]) -> tuple[list[str], list[list[str]]]:
     return [fields[i].name for i in kept], [[row[i] for i in kept] for row in cells]
 
 
-def table(headings: Sequence[str], cells: Sequence[Sequence[str]], width: int | None = None) -> str:
-    """A table of aligned columns, no wider than `width` (None = the terminal's, 0 = any)."""
+def table(
+    headings: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    width: int | None = None,
+    *,
+    whole: bool = False,
+) -> str:
+    """A table of aligned columns, no wider than `width` (None = the terminal's, 0 = any).
+
+    Cells are cut where they are long, but for those of the first column, and of the last if the
+    width allows it; `whole` cuts none where any width will do.
+    """
     width = shutil.get_terminal_size((120, 24)).columns if width is None else width
     lines = [[_line(cell) for cell in row] for row in (headings, *cells)]
     widths = [max(_cells(row[i]) for row in lines) for i in range(len(headings))]
@@ -79,7 +89,7 @@ def table(headings: Sequence[str], cells: Sequence[Sequence[str]], width: int | 
     left = width
     for i, wanted in enumerate(widths):
         last = width and i == len(widths) - 1
-        cap = wanted if i == 0 or last else min(wanted, _CELL)
+        cap = wanted if i == 0 or last or (whole and not width) else min(wanted, _CELL)
         if not width:
             shown.append(cap)
             continue

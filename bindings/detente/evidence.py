@@ -1,8 +1,7 @@
 """Who says so: the evidence for a record, the fields that sources disagree on, what is odd."""
 
 import html
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
@@ -29,10 +28,10 @@ class Witness:
         message: The `Evidence.Witness` itself, with the whole citation.
     """
 
-    def __init__(self, message: Any) -> None:
+    def __init__(self, message: Any, value: Callable[[str], Any]) -> None:
         citation = message.citation
         self.message: Any = message
-        self.says: Any = json.loads(citation.asserted_value) if citation.asserted_value else None
+        self.says: Any = value(citation.asserted_value)
         self.source: str = citation.source
         self.source_title: str = message.source_title
         kinds = message.DESCRIPTOR.fields_by_name["reliability"].enum_type.values_by_number
@@ -73,25 +72,27 @@ class FieldEvidence:
     """
 
     def __init__(self, message: Any, record: str) -> None:
+        self._collection = record.partition("/")[0]
         self.message: Any = message
         self.path: str = message.path
-        self.value: Any = _value(message.value)
-        self.supports = [Witness(witness) for witness in message.supports]
-        self.contradictions = [Witness(witness) for witness in message.contradictions]
-        self.mentions = [Witness(witness) for witness in message.mentions]
+        self.value: Any = self._value(message.value)
+        self.supports = [Witness(witness, self._value) for witness in message.supports]
+        self.contradictions = [Witness(one, self._value) for one in message.contradictions]
+        self.mentions = [Witness(witness, self._value) for witness in message.mentions]
         by_id = {witness.message.citation.id: witness for witness in self.contradictions}
         self.alternatives: list[tuple[Any, list[Witness]]] = [
-            (_value(one.value), [by_id[i] for i in one.citation_ids if i in by_id])
+            (self._value(one.value), [by_id[i] for i in one.citation_ids if i in by_id])
             for one in message.alternatives
         ]
         policies = message.DESCRIPTOR.fields_by_name["decisions"].message_type
         names = policies.fields_by_name["policy"].enum_type.values_by_number
         self.decisions: Mapping[str, Decision] = {
-            names[one.policy].name: Decision(_value(one.value), one.reason, tuple(one.citation_ids))
+            names[one.policy].name: Decision(
+                self._value(one.value), one.reason, tuple(one.citation_ids)
+            )
             for one in message.decisions
             if one.policy in names
         }
-        self._collection = record.partition("/")[0]
 
     @property
     def disputed(self) -> bool:
@@ -101,6 +102,9 @@ class FieldEvidence:
     def words(self, text: str) -> str:
         """A value of this field, given as its JSON, in words."""
         return _paths.value_text(self._collection, self.path, text)
+
+    def _value(self, text: str) -> Any:
+        return _paths.python_value(self._collection, self.path, text)
 
     def _lines(self) -> list[list[str]]:
         """The cells of its table, below `_HEADINGS`."""
@@ -297,10 +301,6 @@ def findings(session: Session, checks: Iterable[str], record: str, at: Message |
     return Findings(session, method, request, "findings")
 
 
-def _value(text: str) -> Any:
-    return json.loads(text) if text else None
-
-
 def _cells(witness: Witness) -> list[str]:
     return [
         witness.source_title or witness.source,
@@ -328,7 +328,7 @@ def _text(fields: Iterable[FieldEvidence], width: int | None = None) -> str:
     kept, lines = _kept(fields)
     headings = [_HEADINGS[i] for i in kept]
     cells = [[row[i] for i in kept] for part in lines for row in part]
-    table = display.table(headings, cells, width).split("\n")
+    table = display.table(headings, cells, width, whole=not width).split("\n")
     parts, start = [], 1
     for field, part in zip(fields, lines, strict=True):
         head = [table[0]] if start == 1 else []

@@ -2,14 +2,13 @@
 
 import datetime
 import html
-import json
 import shutil
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from detente import _contract, display, errors
+from detente import _contract, _paths, display, errors
 from detente._arguments import record_name
 from detente._session import Point, Session, read_point, timestamp
 from detente.listing import Listing
@@ -197,19 +196,22 @@ def commit_lines(commit: Any) -> Iterator[str]:
 def field_lines(change: Any, indent: str) -> list[str]:
     """A line for each field that differs: `~ headcount: {"best":123} → {"best":124}`."""
     kinds = change.DESCRIPTOR.file.message_types_by_name["FieldChange"].enum_types_by_name["Kind"]
+    collection = change.name.partition("/")[0]
     lines = []
     for field in change.fields:
         known = kinds.values_by_number.get(field.kind)
         kind = known.name if known else ""
         path = field.path or "(the record)"
+        old, new = (
+            _paths.plain_json(collection, field.path, value)
+            for value in (field.old_value, field.new_value)
+        )
         if kind == "REORDERED":
-            old, new = (", ".join(map(str, json.loads(v or "[]"))) for v in _values(field))
             lines.append(f"{indent}~ {path}: in another order: {old} → {new}")
         elif kind in _FIELD_SIGNS:
-            value = field.new_value if kind == "ADDED" else field.old_value
-            lines.append(f"{indent}{_FIELD_SIGNS[kind]} {path}: {value}")
+            lines.append(f"{indent}{_FIELD_SIGNS[kind]} {path}: {new if kind == 'ADDED' else old}")
         else:
-            lines.append(f"{indent}~ {path}: {field.old_value} → {field.new_value}")
+            lines.append(f"{indent}~ {path}: {old} → {new}")
     return lines
 
 
@@ -231,10 +233,6 @@ def _commits(
     if at is not None:
         request.at.CopyFrom(read_point(at))
     return kind(session, method, request, "commits", record)
-
-
-def _values(field: Any) -> tuple[str, str]:
-    return field.old_value, field.new_value
 
 
 def _kind(change: Any) -> str:

@@ -19,7 +19,7 @@ def evidence() -> Any:
     kinds = detente.Evidence
     says = witness("1", "bbc", reliability="B", date=detente.Date("2025-12-13"))
     says.citation.credibility = detente.Citation.PROBABLE
-    denies = witness("2", "tass", '{"low":120}')
+    denies = witness("2", "tass", '{"low":"120"}')
     denies.citation.speaker.description = "<a spokesman>"
     return kinds(
         name="releases/r",
@@ -28,17 +28,17 @@ def evidence() -> Any:
             kinds.FieldEvidence(path="", mentions=[witness("9", "digest")]),
             kinds.FieldEvidence(
                 path="headcount",
-                value='{"best":123}',
+                value='{"best":"123"}',
                 supports=[says],
                 contradictions=[denies, witness("3", "un", "null")],
                 alternatives=[
-                    kinds.Alternative(value='{"low":120}', citation_ids=["2"]),
+                    kinds.Alternative(value='{"low":"120"}', citation_ids=["2"]),
                     kinds.Alternative(value="null", citation_ids=["3"]),
                 ],
                 decisions=[
                     kinds.Decision(
                         policy="MOST_RELIABLE",
-                        value='{"best":123}',
+                        value='{"best":"123"}',
                         citation_ids=["1"],
                         reason="reliability B over none",
                     ),

@@ -27,7 +27,7 @@ def commit() -> Any:
                 name="releases/r",
                 kind="UPDATED",
                 fields=[
-                    change("headcount", "CHANGED", '{"best":123}', '{"best":124}'),
+                    change("headcount", "CHANGED", '{"best":"123"}', '{"best":"124"}'),
                     change("note", "ADDED", new='"<b>x"'),
                     change('labels["k"]', "REMOVED", old='"v"'),
                     change("participants", "REORDERED", '["a","b"]', '["b","a"]'),
@@ -86,7 +86,7 @@ def test_history_tells_what_became_of_a_record(commit: Any) -> None:
         '  ~ headcount: {"best":123} → {"best":124}',
         '  + note: "<b>x"',
         '  - labels["k"]: "v"',
-        "  ~ participants: in another order: a, b → b, a",
+        '  ~ participants: in another order: ["a","b"] → ["b","a"]',
         "revision 3  1970-01-01 00:00:00Z  created",
     ]
     assert max(map(len, history.text(30).split("\n"))) == 30
@@ -125,7 +125,7 @@ def test_diff_reads_like_one(commit: Any) -> None:
         '    ~ headcount: {"best":123} → {"best":124}',
         '    + note: "<b>x"',
         '    - labels["k"]: "v"',
-        "    ~ participants: in another order: a, b → b, a",
+        '    ~ participants: in another order: ["a","b"] → ["b","a"]',
     ]
     assert diff.text(0).split("\n") == list(diff.lines(0))[1:]
     assert repr(diff).startswith("+ persons/a (created)\n")
@@ -247,10 +247,7 @@ def test_a_record_through_its_history(db: detente.Database) -> None:
     assert changed.kind == detente.RecordChange.UPDATED
     assert [(f.path, f.old_value, f.new_value) for f in changed.fields] == [
         ("note", '"n"', ""),
-        ("headcount.best", "123", "124"),
-    ] or [(f.path, f.old_value, f.new_value) for f in changed.fields] == [
-        ("note", '"n"', ""),
-        ("headcount", '{"best":123}', '{"best":124}'),
+        ("headcount.best", '"123"', '"124"'),
     ]
     assert [c.revision for c in db.at(3).releases.history("r")] == [3, 1]
 
