@@ -143,7 +143,7 @@ def main(arguments: list[str]) -> int:
     if wrong:
         print("\n".join(["NOT RIGHT:", *wrong]))
         return 1
-    print("\n".join([*notes, "Every leaf and the checksum were computed anew: all is right."]))
+    print("\n".join([*notes, "Computed anew, leaf by leaf and their checksum: all is right."]))
     return 0
 
 

@@ -41,10 +41,10 @@ class Erasure:
             lines += [f"{old} is erased, and is now {new}" for old, new in self._pairs()]
         else:
             lines += [f"{old} would be erased" for old in self.erased]
-        rewritten = "rewritten" if self.done else "to be rewritten"
-        lines.append(
-            f"References to it, in versions of other records: {self.rewritten_count:,} {rewritten}"
-        )
+        if self.done or self.rewritten_count:
+            became = "rewritten" if self.done else "to be rewritten"
+            count = f"{self.rewritten_count:,} {became}"
+            lines.append(f"References to it, in versions of other records: {count}")
         if self.mentions:
             lines.append("Still speaking of it in words, to be edited or erased too:")
             lines += [f"  {name} at {_at(revisions)}" for name, revisions in self._told()]

@@ -16,6 +16,7 @@ from detente.listing import Listing
 _SERVICE = "/detente.v1.CommitService"
 _SIGNS = {"CREATED": "+", "UNDELETED": "+", "DELETED": "-", "ERASED": "-", "UNCHANGED": " "}
 _FIELD_SIGNS = {"ADDED": "+", "REMOVED": "-"}
+_WHOLE = ("created", "deleted", "erased")
 _NAMES_SHOWN = 3
 
 
@@ -157,8 +158,8 @@ class Diff(Listing[Any]):
     def _html(self, found: list[Any]) -> str:
         rows = []
         for change in found:
-            first = f"{change.name} ({_kind(change)})"
-            for field in change.fields or [None]:
+            first = f"{change.name} ({_kind(change)}{_count(change)})"
+            for field in change.fields if change.fields and _kind(change) not in _WHOLE else [None]:
                 cells = [field.path, field.old_value, field.new_value] if field else [""] * 3
                 rows.append([first, *cells])
                 first = ""
@@ -194,8 +195,13 @@ def commit_lines(commit: Any) -> Iterator[str]:
 
 
 def field_lines(change: Any, indent: str) -> list[str]:
-    """A line for each field that differs: `~ headcount: {"best":123} → {"best":124}`."""
+    """A line for each field that differs: `~ headcount: {"best":123} → {"best":124}`.
+
+    None for a record that has come or gone as a whole.
+    """
     kinds = change.DESCRIPTOR.file.message_types_by_name["FieldChange"].enum_types_by_name["Kind"]
+    if _kind(change) in _WHOLE:
+        return []
     collection = change.name.partition("/")[0]
     lines = []
     for field in change.fields:
@@ -244,13 +250,20 @@ def _kind(change: Any) -> str:
 def _change_lines(change: Any) -> list[str]:
     kind = _kind(change)
     sign = _SIGNS.get(kind.upper(), "~")
-    told = "" if kind == "updated" else f" ({kind})"
+    told = "" if kind == "updated" else f" ({kind}{_count(change)})"
     return [f"{sign} {change.name}{told}", *field_lines(change, "    ")]
+
+
+def _count(change: Any) -> str:
+    """For what has come or gone as a whole, whose fields are not told one by one."""
+    number = len(change.fields) if _kind(change) in _WHOLE else 0
+    return f", {number} fields" if number > 1 else ", 1 field" if number else ""
 
 
 def _headline(commit: Any) -> str:
     method = commit.method.rpartition(".")[2]
-    became = _kind(commit.changes[0]) if len(commit.changes) == 1 else method
+    one = commit.changes[0] if len(commit.changes) == 1 else None
+    became = f"{_kind(one)}{_count(one)}" if one is not None else method
     parts = [
         f"revision {commit.revision}",
         display.value_text(commit.create_time),

@@ -18,8 +18,10 @@
 #include "client/client.h"
 #include "client/local.h"
 #include "client/remote.h"
+#include "detente/v1/commit_service.pb.h"
 #include "detente/v1/person.pb.h"
 #include "detente/v1/person_service.pb.h"
+#include "detente/v1/record_service.pb.h"
 #include "detente/v1/release.pb.h"
 #include "detente/v1/release_service.pb.h"
 #include "error/error.h"
@@ -77,15 +79,17 @@ class ServerProcess {
   std::string target_;
 };
 
+constexpr char kActor[] = "Ada Ł., 100%";
+
 class CongruenceTest : public testing::TestWithParam<const char*> {
  protected:
   CongruenceTest() {
     absl::StatusOr<std::unique_ptr<Connection>> connection;
     if (GetParam() == absl::string_view("local")) {
-      connection = Open(":memory:");
+      connection = Open(":memory:", {.actor = kActor});
     } else {
       server_ = std::make_unique<ServerProcess>();
-      connection = Connect(server_->target());
+      connection = Connect(server_->target(), {.actor = kActor});
     }
     EXPECT_TRUE(connection.ok()) << connection.status();
     client_ = std::make_unique<Client>(*std::move(connection));
@@ -195,6 +199,45 @@ TEST_P(CongruenceTest, ARepeatedRequestIsAppliedOnce) {
   const auto second = client_->Create(person, {.request_id = "r1"});
   ASSERT_TRUE(first.ok() && second.ok()) << first.status() << second.status();
   EXPECT_TRUE(MessageDifferencer::Equals(*first, *second));
+}
+
+TEST_P(CongruenceTest, HistoryAndRollback) {
+  v1::Person person = CreatePerson("a");
+  CreatePerson("b");
+  person.set_note("a mistake");
+  ASSERT_TRUE(client_->Update(person, {.reason = "second look"}).ok());
+  const auto back = client_->Rollback<v1::Person>("a", 1, {.reason = "it was another"});
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->note(), "");
+  EXPECT_EQ(back->revision(), 4);
+
+  v1::GetCommitRequest get;
+  get.set_name("commits/4");
+  const auto commit = client_->Call<v1::Commit>(get);
+  ASSERT_TRUE(commit.ok()) << commit.status();
+  EXPECT_EQ(commit->actor(), kActor);
+  EXPECT_EQ(commit->reason(), "it was another");
+  EXPECT_EQ(commit->method(), "detente.v1.PersonService.RollbackPerson");
+
+  v1::ListCommitsRequest list;
+  list.set_record("persons/a");
+  list.set_page_size(2);
+  std::vector<int64_t> revisions;
+  int pages = 0;
+  for (const auto& page : client_->Pages<v1::ListCommitsResponse>(list)) {
+    ASSERT_TRUE(page.ok()) << page.status();
+    ++pages;
+    for (const v1::Commit& one : page->commits()) revisions.push_back(one.revision());
+  }
+  EXPECT_THAT(revisions, ElementsAre(4, 3, 1));
+  EXPECT_EQ(pages, 2);
+
+  v1::EraseRecordsRequest erase;
+  erase.add_names("persons/b");
+  const auto erased = client_->Call<v1::EraseRecordsResponse>(erase);
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_EQ(erased->names_size(), 1);
+  EXPECT_EQ(client_->Get<v1::Person>("b").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_P(CongruenceTest, ACallOnAClosedConnection) {

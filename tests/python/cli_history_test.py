@@ -54,7 +54,7 @@ def test_history(where: list[str]) -> None:  # noqa: F811
         "~ releases/r",
         '    + note: "x"',
     ]
-    assert good("diff", "0", "1", *where).splitlines()[1] == "+ persons/a (created)"
+    assert good("diff", "0", "1", *where).splitlines()[1] == "+ persons/a (created, 4 fields)"
     assert run("diff", "5", *where).stderr == "nothing differs\n"
     assert run("diff", "4", "--record", "persons/a", *where).stderr == "nothing differs\n"
     assert json.loads(good("diff", "4", "5", "--json", *where))[0]["name"] == "releases/r"

@@ -99,7 +99,8 @@ def test_history_tells_what_became_of_a_record(commit: Any) -> None:
 
 
 def test_diff_reads_like_one(commit: Any) -> None:
-    made = detente.RecordChange(name="persons/a", kind="CREATED")
+    fields = [change("note", "ADDED", new='"n"'), change("labels", "ADDED", new="{}")]
+    made = detente.RecordChange(name="persons/a", kind="CREATED", fields=fields)
     gone = detente.RecordChange(name="persons/b", kind="DELETED")
 
     def page(request: Any) -> Any:
@@ -119,7 +120,7 @@ def test_diff_reads_like_one(commit: Any) -> None:
     assert not requests[0].HasField("target")
     assert list(diff.lines(0)) == [
         "revision 3 → 12",
-        "+ persons/a (created)",
+        "+ persons/a (created, 2 fields)",
         "- persons/b (deleted)",
         "~ releases/r",
         '    ~ headcount: {"best":123} → {"best":124}',
@@ -128,7 +129,7 @@ def test_diff_reads_like_one(commit: Any) -> None:
         '    ~ participants: in another order: ["a","b"] → ["b","a"]',
     ]
     assert diff.text(0).split("\n") == list(diff.lines(0))[1:]
-    assert repr(diff).startswith("+ persons/a (created)\n")
+    assert repr(diff).startswith("+ persons/a (created, 2 fields)\n")
     assert "&lt;b&gt;x" in diff._repr_html_()
     assert diff.revisions == (3, 12)
 
