@@ -152,7 +152,7 @@ absl::StatusOr<store::Snapshot> Engine::CreateSnapshot(const SnapshotRequest& re
     late = request.deadline <= absl::Now();
     return !late && !(request.cancelled && request.cancelled());
   };
-  absl::StatusOr<Checksum> checksum = absl::OkStatus();
+  absl::StatusOr<Checksum> checksum = Checksum();
   {
     auto reader = LeaseReader();
     if (!reader.ok()) return reader.status();
