@@ -12,6 +12,9 @@
 namespace detente::store {
 namespace {
 
+// How long another process may take to end its read.
+constexpr int kForeignReaderMilliseconds = 2'000;
+
 // "instr(column, ?1) OR instr(column, ?2) …": the bytes as they are, in a text too.
 std::string HoldsOne(absl::string_view column, size_t texts) {
   std::string sql;
@@ -148,7 +151,9 @@ absl::Status SqliteSession::Purge() {
     if (absl::Status s = db_.Execute("VACUUM"); !s.ok()) return s;
   }
   if (!shared_->in_memory) {
+    sqlite3_busy_timeout(db_.db(), kForeignReaderMilliseconds);
     auto busy = db_.Number("PRAGMA wal_checkpoint(TRUNCATE)");
+    sqlite3_busy_timeout(db_.db(), kBusyMilliseconds);
     if (!busy.ok()) return busy.status();
     if (*busy != 0) {
       return Error(absl::StatusCode::kUnavailable, v1::ERASURE_INCOMPLETE,
