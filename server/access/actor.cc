@@ -42,9 +42,9 @@ int Digit(char c) {
 
 absl::Status CheckActor(absl::string_view actor, absl::string_view field) {
   if (actor.size() > kMaxActorBytes) {
-    return InvalidFields(
-        {{std::string(field), absl::StrCat("at most ", kMaxActorBytes, " bytes, got ", actor.size())}},
-        v1::LIMIT_EXCEEDED);
+    return InvalidFields({{std::string(field),
+                           absl::StrCat("at most ", kMaxActorBytes, " bytes, got ", actor.size())}},
+                         v1::LIMIT_EXCEEDED);
   }
   if (!IsUtf8(actor)) return InvalidField(field, "is not UTF-8");
   return absl::OkStatus();

@@ -30,9 +30,7 @@ TEST(ActorTest, WhatIsNoEncodingIsRefused) {
 TEST(ActorTest, WhatIsNoUtf8IsRefused) {
   for (const char* bytes :
        {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc5", "\xe2\x82",
-        "\xc5"
-        "a"}) {
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc5", "\xe2\x82", "\xc5\x61"}) {
     EXPECT_EQ(CheckActor(bytes).code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(ReasonOf(DecodeActor(EncodeActor(bytes)).status()), v1::INVALID_FIELD);
   }
