@@ -10,7 +10,7 @@ from detente import _contract, _paths, display
 from detente._session import RECORD_SERVICE, Session
 from detente.listing import Listing
 
-_HEADINGS = ["", "value", "source", "reliability", "credibility", "speaker", "date"]
+_HEADINGS = ["", "value", "source", "reliability", "credibility", "speaker", "date", "set aside"]
 
 
 class Witness:
@@ -25,6 +25,7 @@ class Witness:
         credibility: That of the information, 1 to 6; 0 = not judged.
         speaker: Whom the source quotes.
         date: When it was asserted, in EDTF.
+        set_aside: Why it is deprecated, and decides nothing; empty where it is not.
         message: The `Evidence.Witness` itself, with the whole citation.
     """
 
@@ -40,6 +41,9 @@ class Witness:
         self.credibility: int = citation.credibility
         self.speaker: str = display.value_text(citation.speaker)
         self.date: str = display.value_text(message.date)
+        self.set_aside: str = ""
+        if citation.rank == citation.DEPRECATED:
+            self.set_aside = citation.deprecation_reason or "deprecated"
 
     def __repr__(self) -> str:
         said = f" says {self.says!r}" if self.message.citation.asserted_value else ""
@@ -226,6 +230,10 @@ class Conflict:
         """What is asserted instead, each value once."""
         return [value for value, _ in self.evidence.alternatives]
 
+    def _values(self) -> list[str]:
+        message = self.message.evidence
+        return [message.value, *(one.value for one in message.alternatives)]
+
     def __repr__(self) -> str:
         return f"{self.name}\n{self.evidence!r}"
 
@@ -241,17 +249,13 @@ class Conflicts(Listing[Conflict]):
         return [Conflict(message) for message in response.conflicts]
 
     def _rows(self, found: list[Conflict]) -> tuple[list[str], list[list[str]]]:
-        return ["record", "field", "value", "for", "otherwise", "against"], [
+        return ["record", "field", "for", "against", "value ≠ otherwise"], [
             [
                 conflict.name,
                 conflict.path,
-                conflict.evidence.words(conflict.message.evidence.value),
                 str(len(conflict.evidence.supports)),
-                "; ".join(
-                    conflict.evidence.words(one.value)
-                    for one in conflict.message.evidence.alternatives
-                ),
                 str(len(conflict.evidence.contradictions)),
+                " ≠ ".join(conflict.evidence.words(value) for value in conflict._values()),
             ]
             for conflict in found
         ]
@@ -308,6 +312,7 @@ def _cells(witness: Witness) -> list[str]:
         str(witness.credibility or ""),
         witness.speaker,
         witness.date,
+        witness.set_aside,
     ]
 
 

@@ -25,7 +25,7 @@ def test_evidence(where: list[str]) -> None:  # noqa: F811
     assert "headcount: 123" in text
     assert "The S" in text
     found = json.loads(good("evidence", "releases/r", "headcount", "--json", *where))
-    assert found["fields"][0]["alternatives"][0]["value"] == '{"best":120}'
+    assert found["fields"][0]["alternatives"][0]["value"] == '{"best":"120"}'
     assert "releases/r" in good("conflicts", *where)
     assert len(json.loads(good("conflicts", "releases", "--json", *where))) == 1
     assert run("conflicts", "persons", *where).stderr == "no source disagrees\n"

@@ -20,6 +20,8 @@ def evidence() -> Any:
     says = witness("1", "bbc", reliability="B", date=detente.Date("2025-12-13"))
     says.citation.credibility = detente.Citation.PROBABLE
     denies = witness("2", "tass", '{"low":"120"}')
+    denies.citation.rank = detente.Citation.DEPRECATED
+    denies.citation.deprecation_reason = "a misprint"
     denies.citation.speaker.description = "<a spokesman>"
     return kinds(
         name="releases/r",
@@ -84,6 +86,7 @@ def test_evidence_is_read_by_path(evidence: Any) -> None:
     )
     assert field.contradictions[0].says == {"low": 120}
     assert field.contradictions[0].speaker == "<a spokesman>"
+    assert [w.set_aside for w in field.contradictions] == ["a misprint", ""]
     assert field.decisions["MOST_RELIABLE"].value == {"best": 123}
     assert field.decisions["LATEST"].value is None
     assert [f.path for f in found if f.disputed] == ["headcount"]
@@ -102,12 +105,12 @@ def test_evidence_is_a_text(evidence: Any) -> None:
         "releases/r at revision 7",
         "",
         "the record as a whole",
-        "value source reliability credibility speaker date",
+        "value source reliability credibility speaker date set aside",
         "? Digest",
         "",
         "headcount: 123",
         "+ 123 Bbc B 2 2025-12-13",
-        "- at least 120 Tass <a spokesman>",
+        "- at least 120 Tass <a spokesman> a misprint",
         "- none Un",
         "= 123 most reliable: reliability B over none",
         "= absent latest: no date",
@@ -159,7 +162,7 @@ def test_conflicts(evidence: Any) -> None:
     assert requests[1].page_token == "more"
     assert (found[0].path, found[0].value) == ("headcount", {"best": 123})
     assert found[0].alternatives == [{"low": 120}, None]
-    assert "at least 120; none" in repr(conflicts)
+    assert "1    2        123 ≠ at least 120 ≠ none" in repr(conflicts)
     assert "Tass" in repr(found[0])
     assert "R &amp; Co" in found[0]._repr_html_()
     assert len(list(conflicts.limit(1))) == 1
@@ -240,7 +243,7 @@ def test_sources_that_disagree(db: detente.Database) -> None:
         id="r",
         headcount=123,
         region_code="BY",
-        note="x",
+        mechanism="PARDON",
         citations=[
             {"id": "1", "source": "sources/poor", "fields": ["headcount", "region_code"]},
             {
@@ -259,7 +262,7 @@ def test_sources_that_disagree(db: detente.Database) -> None:
     assert (against.says, against.reliability) == ({"best": 120}, "A")
     assert evidence["headcount"].decisions["MOST_RELIABLE"].value == {"best": 120}
     assert not evidence["region_code"].disputed
-    assert evidence.uncited == ["note"]
+    assert evidence.uncited == ["mechanism"]
     assert len(db.releases.evidence("r", "headcount")) == 1
 
     [conflict] = db.conflicts()
