@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 
 namespace detente::values {
@@ -196,12 +197,26 @@ std::optional<CivilDate> LastOnOrBefore(const EdtfPart& part, CivilDate day) {
   return std::nullopt;
 }
 
-// The parser lets no part pass that has no day.
+// The parser lets no part pass that has no day. Most have one in the first month that they can be,
+// and in the last; else the search finds it.
 CivilDate EarliestOf(const EdtfPart& part) {
+  const int month = std::countr_zero(part.months);
+  const int day = std::countr_zero(part.days);
+  if (month != 0 && day <= DaysInMonth(part.year_first, month)) {
+    return {.year = part.year_first, .month = month, .day = day};
+  }
   return *FirstOnOrAfter(part, {.year = part.year_first - 1, .month = 1, .day = 1});
 }
 
 CivilDate LatestOf(const EdtfPart& part) {
+  const int month = static_cast<int>(std::bit_width(part.months)) - 1;
+  if (month <= 12) {
+    const uint32_t days = part.days & ((uint32_t{2} << DaysInMonth(part.year_last, month)) - 1);
+    if (days != 0) {
+      const int day = static_cast<int>(std::bit_width(days)) - 1;
+      return {.year = part.year_last, .month = month, .day = day};
+    }
+  }
   return *LastOnOrBefore(part, {.year = part.year_last + 1, .month = 12, .day = 31});
 }
 

@@ -215,8 +215,9 @@ bool Parser::ParseYear(size_t* at, size_t end, EdtfPart* part) {
     return Invalid("year 0 without a sign", begin, digits + 1);
   }
   int64_t highest = year + span - 1;
-  for (int bit = 0, ten = 1; bit < 4; ++bit, ten *= 10) {
-    if ((part->year_any >> bit & 1) != 0) highest += 9 * ten;
+  int64_t nines = 9;
+  for (int bit = 0; bit < 4; ++bit, nines *= 10) {
+    if ((part->year_any >> bit & 1) != 0) highest += nines;
   }
   if (part->negative) {
     // There is no -0000: the last of -00XX is -0001, of -XX00 -0100.
