@@ -4,7 +4,7 @@ import datetime
 import html
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from detente import _core, errors
 
@@ -258,8 +258,17 @@ class Date(dict[str, str]):
     update = _fixed
 
 
-DateLike: TypeAlias = "Date | str | datetime.date | values_pb2.UncertainDate"
-"""What a Date can be made of; a `pandas.Period` too, for which there are no types."""
+class _Period(Protocol):
+    """A `pandas.Period`, which brings no types."""
+
+    @property
+    def freqstr(self) -> str: ...
+    @property
+    def ordinal(self) -> int: ...
+
+
+DateLike: TypeAlias = "Date | str | datetime.date | values_pb2.UncertainDate | _Period"
+"""What a Date can be made of."""
 
 Window: TypeAlias = "DateLike | tuple[datetime.date | None, datetime.date | None]"
 """Days from the first to the last, both included."""
