@@ -181,7 +181,9 @@ class Date(dict[str, str]):
 
     def __contains__(self, day: object) -> bool:
         """Whether it can be that day; of a `datetime.datetime`, its day."""
-        return isinstance(day, datetime.date) and self._edtf.admits((day.year, day.month, day.day))
+        if not isinstance(day, datetime.date) or day != day:  # pandas.NaT is no day
+            return False
+        return self._edtf.admits((day.year, day.month, day.day))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Date):
