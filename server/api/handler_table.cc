@@ -32,6 +32,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
   if (resource == nullptr) {
     static const auto* const across = new absl::flat_hash_map<absl::string_view, Handler>{
         {"BatchWrite", HandleBatchWrite},
+        {"ListFindings", HandleListFindings},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;

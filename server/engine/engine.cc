@@ -139,6 +139,21 @@ absl::StatusOr<store::ReadView> Engine::View(std::optional<store::Revision> revi
   return store::ReadView{*revision};
 }
 
+absl::StatusOr<int64_t> Engine::CommitTime(const store::ReadView& view) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  auto touched = (*reader)->Touches(view.revision);
+  if (!touched.ok()) return touched.status();
+  // A commit changes at least one record, which then carries its time.
+  int64_t time = 0;
+  for (const store::Touched& record : *touched) {
+    auto version = (*reader)->Get(record.collection, record.id, view);
+    if (!version.ok()) return version.status();
+    if (version->has_value()) time = std::max(time, (*version)->update_time);
+  }
+  return time;
+}
+
 absl::StatusOr<store::Version> Engine::Get(const Resource& resource, absl::string_view id,
                                            const store::ReadView& view) {
   auto reader = LeaseReader();

@@ -93,6 +93,9 @@ class Engine {
   // The newest state, or an older one; INVALID_ARGUMENT where there is no such revision.
   absl::StatusOr<store::ReadView> View(std::optional<store::Revision> revision);
 
+  // When the commit was made that the view shows, in microseconds; 0 for a store without commits.
+  absl::StatusOr<int64_t> CommitTime(const store::ReadView& view);
+
   // NOT_FOUND where the record did not exist.
   absl::StatusOr<store::Version> Get(const Resource& resource, absl::string_view id,
                                      const store::ReadView& view);
