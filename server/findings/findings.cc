@@ -90,7 +90,7 @@ absl::Status Find(engine::Engine& engine, const Query& query,
       started = true;
       start = query.after;
     }
-    Run run(context, start, [&](const Finding& finding, const std::string& record, size_t ordinal) {
+    auto hand_on = [&](const Finding& finding, const std::string& record, size_t ordinal) {
       const bool wanted =
           query.record.empty() ||
           std::any_of(finding.locations.begin(), finding.locations.end(),
@@ -98,7 +98,8 @@ absl::Status Find(engine::Engine& engine, const Query& query,
       if (!wanted) return context.GoOn();
       more = take(*check, finding, {std::string(check->name), record, ordinal + 1});
       return more;
-    });
+    };
+    Run run(context, start, hand_on);
     check->run(run);
     if (!context.ok()) return context.status();
     if (!more) break;

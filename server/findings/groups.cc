@@ -103,7 +103,8 @@ class Whole {
                      Key::Dimension_Name(breakdown.dimension),
                      CounterText(breakdown.groups.front()->counted_by()),
                      breakdown.groups.size() == 1 ? " is " : " sum to ", values::ToText(sum),
-                     more ? ", more than " : ", less than ", path_, " of ", values::ToText(count_)),
+                     more ? ", more than the " : ", less than the ", path_, " of ",
+                     values::ToText(count_)),
         {{name_, path_}}};
     for (size_t i = 0; i < breakdown.groups.size() && i < kMaxNamed; ++i) {
       finding.locations.push_back({name_, CountPath(*breakdown.groups[i])});
@@ -134,7 +135,7 @@ class Whole {
       found_->push_back(
           {Severity::kWarning,
            absl::StrCat("a group", CounterText(group.counted_by()), " is ", values::ToText(count),
-                        ", more than ", path_, " of ", values::ToText(count_)),
+                        ", more than the ", path_, " of ", values::ToText(count_)),
            {{name_, CountPath(group)}, {name_, path_}}});
     }
     if (group.keys_size() < 2) return;
@@ -177,7 +178,7 @@ std::string Participants(int64_t count) {
 void CheckNamed(const std::string& name, const Release& release, std::vector<Finding>* found) {
   if (const int64_t excess = Excess(release.unnamed_remainder().total()); excess > 0) {
     found->push_back({Severity::kWarning,
-                      absl::StrCat(Participants(excess), " more named than headcount of ",
+                      absl::StrCat(Participants(excess), " more named than the headcount of ",
                                    values::ToText(values::BoundsOf(release.headcount()))),
                       {{name, "participants"}, {name, "headcount"}}});
   }

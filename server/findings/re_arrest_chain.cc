@@ -133,10 +133,10 @@ class OfSpell {
       least = least && at->name >= spell_.name;
     } while (at != &spell_);
     if (!least) return true;
+    const size_t size = way.size();
     Say(Severity::kError,
-        way.size() == 1
-            ? std::string("previous is the spell itself")
-            : absl::StrCat("previous leads round in a circle of ", way.size(), " spells"),
+        size == 1 ? std::string("previous is the spell itself")
+                  : absl::StrCat("previous leads round in a circle of ", size, " spells"),
         std::move(way));
     return true;
   }

@@ -25,10 +25,18 @@ struct Component {
   Days first, last;     // all that is counted lies between them
 };
 
-std::string MeasureOf(Release::Mechanism mechanism, Tally::Measure whole) {
-  if (mechanism == Release::PARDON) return "PARDONED";
-  if (mechanism == Release::MECHANISM_UNSPECIFIED || mechanism == Release::UNKNOWN) return "";
-  return Tally::Measure_Name(whole == Tally::PARDONED ? Tally::RELEASED : whole);
+std::string MeasureOf(Release::Mechanism mechanism) {
+  switch (mechanism) {
+    case Release::MECHANISM_UNSPECIFIED:
+    case Release::UNKNOWN:
+      return "";
+    case Release::PARDON:
+      return "PARDONED";
+    case Release::EXPULSION:
+      return "EXPELLED";
+    default:
+      return "RELEASED";
+  }
 }
 
 class Adder {
@@ -63,7 +71,7 @@ class Adder {
     if (!complete || seen.empty() || (!more && !values::CertainlyMore(count, sum))) return;
     whole.description =
         absl::StrCat("components sum to ", values::ToText(sum), more ? ", more" : ", less",
-                     " than count of ", values::ToText(count));
+                     " than the count of ", values::ToText(count));
     found_->push_back(std::move(whole));
   }
 
@@ -85,7 +93,7 @@ class Adder {
               DaysOf(tally->has_as_of_date() ? tally->as_of_date() : tally->end_date())};
     } else if (auto release = context_.LiveOf<Release>(name); release != nullptr) {
       part = {values::BoundsOf(release->headcount()), release->region_code(),
-              MeasureOf(release->mechanism(), tally_.measure()), DaysOf(release->effective_date()),
+              MeasureOf(release->mechanism()), DaysOf(release->effective_date()),
               DaysOf(release->effective_date())};
     } else {
       return false;
@@ -101,11 +109,13 @@ class Adder {
       Say(Severity::kNote, name,
           absl::StrCat("is of region ", part.region, ", the tally of ", tally_.region_code()));
     }
-    // Pardoned are released, and so are those expelled: only the other way it does not hold.
+    // Those pardoned or expelled are released. Whether those released were expelled, a release says
+    // as a condition.
     const std::string measure = Tally::Measure_Name(tally_.measure());
     const bool freed = tally_.measure() == Tally::RELEASED &&
                        (part.measure == "PARDONED" || part.measure == "EXPELLED");
-    const bool expelled = tally_.measure() == Tally::EXPELLED && part.measure == "PARDONED";
+    const bool expelled = tally_.measure() == Tally::EXPELLED &&
+                          (part.measure == "PARDONED" || part.measure == "RELEASED");
     if (tally_.measure() != Tally::MEASURE_UNSPECIFIED && !part.measure.empty() &&
         part.measure != measure && !freed && !expelled) {
       Say(Severity::kNote, name,
