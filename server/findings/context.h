@@ -76,7 +76,7 @@ class Run {
  public:
   // `start` is where the check goes on; `take` says false when no more is wanted.
   Run(Context& context, const Position& start,
-      absl::FunctionRef<bool(const Finding&, const std::string& record, size_t ordinal)> take)
+      absl::FunctionRef<bool(Finding&, const std::string& record, size_t ordinal)> take)
       : context_(context), start_(start), take_(take) {}
 
   Context& context() { return context_; }
@@ -97,7 +97,7 @@ class Run {
  private:
   Context& context_;
   const Position& start_;
-  absl::FunctionRef<bool(const Finding&, const std::string&, size_t)> take_;
+  absl::FunctionRef<bool(Finding&, const std::string&, size_t)> take_;
 };
 
 // `list["id"]`, and a field below it.

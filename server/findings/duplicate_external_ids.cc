@@ -19,8 +19,6 @@ using google::protobuf::Message;
 
 using Key = std::pair<std::string, std::string>;  // authority, value
 
-constexpr size_t kMaxNamed = 20;
-
 // Visits every external id of every live record.
 void EachId(Context& context,
             absl::FunctionRef<void(const std::string& name, const v1::ExternalId& id)> visit) {
@@ -67,13 +65,10 @@ void CheckDuplicateExternalIds(Run& run) {
     }
     const size_t count = claimants.size();
     const std::string main = claimants.front().name;
-    if (count > kMaxNamed) claimants.resize(kMaxNamed);
     // A person and a spell of detention may share the id of one page about both.
     found[main].push_back(
         {alike ? Severity::kWarning : Severity::kNote,
-         absl::StrCat(key.first, " id ", key.second, " is claimed by ", count, " records",
-                      count > kMaxNamed ? absl::StrCat(", of which ", kMaxNamed, " are named")
-                                        : std::string()),
+         absl::StrCat(key.first, " id ", key.second, " is claimed by ", count, " records"),
          std::move(claimants)});
   }
   for (auto& [name, findings] : found) {

@@ -90,12 +90,22 @@ absl::Status Find(engine::Engine& engine, const Query& query,
       started = true;
       start = query.after;
     }
-    auto hand_on = [&](const Finding& finding, const std::string& record, size_t ordinal) {
-      const bool wanted =
-          query.record.empty() ||
-          std::any_of(finding.locations.begin(), finding.locations.end(),
-                      [&](const Location& location) { return location.name == query.record; });
-      if (!wanted) return context.GoOn();
+    auto hand_on = [&](Finding& finding, const std::string& record, size_t ordinal) {
+      auto& locations = finding.locations;
+      const auto wanted =
+          query.record.empty()
+              ? locations.begin()
+              : std::find_if(locations.begin(), locations.end(), [&](const Location& location) {
+                  return location.name == query.record;
+                });
+      if (wanted == locations.end()) return context.GoOn();
+      if (locations.size() > kMaxLocations) {
+        // The record that is asked for is named in any case.
+        if (wanted - locations.begin() >= static_cast<ptrdiff_t>(kMaxLocations)) {
+          locations[kMaxLocations - 1] = *wanted;
+        }
+        locations.resize(kMaxLocations);
+      }
       more = take(*check, finding, {std::string(check->name), record, ordinal + 1});
       return more;
     };

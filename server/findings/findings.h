@@ -18,6 +18,8 @@ namespace detente::findings {
 // By the numbers of v1::Finding.Severity.
 enum class Severity { kNote = 1, kWarning = 2, kError = 3 };
 
+constexpr size_t kMaxLocations = 20;  // of one finding; further ones are left out
+
 // A field of a record; an empty path = the record as a whole.
 struct Location {
   std::string name;

@@ -21,8 +21,6 @@ using v1::Release;
 using values::Interval;
 using Key = GroupCount::Key;
 
-constexpr size_t kMaxNamed = 20;
-
 // In these nobody is counted twice, or hardly anybody. Charges and conditions can be several.
 bool Exclusive(Key::Dimension dimension) {
   return dimension == Key::NATIONALITY || dimension == Key::DESTINATION ||
@@ -106,8 +104,8 @@ class Whole {
                      more ? ", more than the " : ", less than the ", path_, " of ",
                      values::ToText(count_)),
         {{name_, path_}}};
-    for (size_t i = 0; i < breakdown.groups.size() && i < kMaxNamed; ++i) {
-      finding.locations.push_back({name_, CountPath(*breakdown.groups[i])});
+    for (const GroupCount* group : breakdown.groups) {
+      finding.locations.push_back({name_, CountPath(*group)});
     }
     found_->push_back(std::move(finding));
   }

@@ -27,8 +27,8 @@ def test_founding_case() -> None:
         loading.load(db, [FOLDER])
         # The source gives all three numbers, as the tally's note says.
         assert findings(db) == [
-            "groups-do-not-sum: WARNING: groups by GENDER sum to 1136, more than the count of 1135: "
-            "tallies/by-held-2025-12-23 count, "
+            "groups-do-not-sum: WARNING: groups by GENDER sum to 1136, more than the count of "
+            "1135: tallies/by-held-2025-12-23 count, "
             'tallies/by-held-2025-12-23 group_counts["men"].count, '
             'tallies/by-held-2025-12-23 group_counts["women"].count'
         ]

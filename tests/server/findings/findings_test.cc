@@ -5,7 +5,6 @@
 namespace detente::findings {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 

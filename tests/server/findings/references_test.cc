@@ -91,11 +91,14 @@ TEST_F(DuplicateExternalIdsTest, TwiceInOneRecord) {
 }
 
 TEST_F(DuplicateExternalIdsTest, ByMany) {
-  for (int i = 0; i < 30; ++i) PutId<v1::Person>(absl::StrCat("p", i), "Q1");
-  const std::vector<std::string> found = Found();
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_THAT(found[0], ::testing::StartsWith("WARNING wikidata id Q1 is claimed by 30 records, of "
-                                              "which 20 are named @ persons/p0 "));
+  std::string first = "WARNING wikidata id Q1 is claimed by 30 records @ ";
+  for (int i = 10; i < 40; ++i) {
+    PutId<v1::Person>(absl::StrCat("p", i), "Q1");
+    if (i < 29) absl::StrAppend(&first, "persons/p", i, " external_ids[\"e\"], ");
+  }
+  EXPECT_THAT(Found(), ElementsAre(first + "persons/p29 external_ids[\"e\"]"));
+  EXPECT_THAT(FindingsTest::Found("duplicate-external-ids", std::nullopt, "persons/p39"),
+              ElementsAre(first + "persons/p39 external_ids[\"e\"]"));
 }
 
 }  // namespace
