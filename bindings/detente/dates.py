@@ -4,7 +4,7 @@ import datetime
 import html
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from detente import _core, errors
 
@@ -181,7 +181,9 @@ class Date(dict[str, str]):
 
     def __contains__(self, day: object) -> bool:
         """Whether it can be that day; of a `datetime.datetime`, its day."""
-        return isinstance(day, datetime.date) and self._edtf.admits((day.year, day.month, day.day))
+        if not isinstance(day, datetime.date) or day != day:  # pandas.NaT is no day
+            return False
+        return self._edtf.admits((day.year, day.month, day.day))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Date):
@@ -258,8 +260,17 @@ class Date(dict[str, str]):
     update = _fixed
 
 
-DateLike: TypeAlias = "Date | str | datetime.date | values_pb2.UncertainDate"
-"""What a Date can be made of; a `pandas.Period` too, for which there are no types."""
+class _Period(Protocol):
+    """A `pandas.Period`, which brings no types."""
+
+    @property
+    def freqstr(self) -> str: ...
+    @property
+    def ordinal(self) -> int: ...
+
+
+DateLike: TypeAlias = "Date | str | datetime.date | values_pb2.UncertainDate | _Period"
+"""What a Date can be made of."""
 
 Window: TypeAlias = "DateLike | tuple[datetime.date | None, datetime.date | None]"
 """Days from the first to the last, both included."""

@@ -41,6 +41,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"DeleteSnapshot", HandleDeleteSnapshot},
         {"ListSnapshotEntries", HandleListSnapshotEntries},
         {"EraseRecords", HandleEraseRecords},
+        {"ListFindings", HandleListFindings},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;

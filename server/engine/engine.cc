@@ -210,6 +210,14 @@ absl::StatusOr<store::ReadView> Engine::ViewAtSnapshot(absl::string_view id) {
                {{"name", name}, {"delete_time", when}});
 }
 
+absl::StatusOr<int64_t> Engine::CommitTime(const store::ReadView& view) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  auto commit = (*reader)->FindCommit(view.revision);
+  if (!commit.ok()) return commit.status();
+  return commit->has_value() ? (*commit)->time : 0;
+}
+
 absl::StatusOr<store::Version> Engine::Get(const Resource& resource, absl::string_view id,
                                            const store::ReadView& view) {
   auto reader = LeaseReader();

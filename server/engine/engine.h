@@ -152,6 +152,9 @@ class Engine {
   // NOT_FOUND where there is no such snapshot, or it was deleted.
   absl::StatusOr<store::ReadView> ViewAtSnapshot(absl::string_view id);
 
+  // When the commit was made that the view shows, in microseconds; 0 for a store without commits.
+  absl::StatusOr<int64_t> CommitTime(const store::ReadView& view);
+
   // NOT_FOUND where the record did not exist.
   absl::StatusOr<store::Version> Get(const Resource& resource, absl::string_view id,
                                      const store::ReadView& view);

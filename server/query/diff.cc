@@ -70,10 +70,10 @@ class Differ {
   // `old_value` and `new_value`, empty where absent, if they differ.
   void AddValues(std::string old_value, std::string new_value) {
     if (old_value == new_value) return;
-    Add(old_value.empty()   ? v1::FieldChange::ADDED
-        : new_value.empty() ? v1::FieldChange::REMOVED
-                            : v1::FieldChange::CHANGED,
-        std::move(old_value), std::move(new_value));
+    const v1::FieldChange::Kind kind = old_value.empty()   ? v1::FieldChange::ADDED
+                                       : new_value.empty() ? v1::FieldChange::REMOVED
+                                                           : v1::FieldChange::CHANGED;
+    Add(kind, std::move(old_value), std::move(new_value));
   }
 
   static std::string Value(const Message& message, const FieldDescriptor* field) {

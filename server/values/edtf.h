@@ -3,26 +3,26 @@
 // Gregorian, with a year 0 (-0001 is 2 BCE). No time zone is applied: a time of day is read and
 // kept, and its date is the date as written.
 //
-//   2025-12-13, 2025-12, 2025     a day, a month, a year; -0044-03-15 before year 0
-//   2025-12-13T10:10:10Z          a time of that day: hh:mm:ss, 24:00:00, a leap second; decimals
-//                                 (at most 18), then nothing (local time), Z, or a shift of
-//                                 -12:00 .. +14:00, also as +hh and +hhmm
-//   198, 19, -04                  a decade (1980..1989), a century (1900..1999, -0499..-0400)
-//   Y170000002, Y-17E7            a year of more than four digits, at most 16
-//   1950S2                        the first 2 digits count: a year of 1900..1999, perhaps 1950.
-//                                 Leading zeros do not count; 1..99 digits
-//   2025-21 .. 2025-41            a part of the year, see below
-//   202X, 2025-XX, XXXX-12-XX,    each X is any digit that makes a day of the calendar:
-//   156X-12-25, 1984-1X           XXXX is 0000..9999, -XXXX is -9999..-0001
-//   2025-12?, 2025~, 2025%        uncertain, approximate, both. Right of a component, for it and
-//   all 2004-06~-11, 2004-06-~11      left of it; left of a component, for it alone 2020-05/2020-12
-//   an interval; its start and end may be any of the above without time 2020/.., ../2020, 2020/,
-//   /2020   an open end, an unknown end; not `/` alone [1667,1668,1670..1672]        one of these;
-//   .. between two years, months, days, decades or
-//   [..1984] [1760-12..]          centuries means all from one to the other, and at the beginning
-//   or
-//                                 the end all before or after too
-//   {1960,1961-12}                all of these, in the same ways
+//   2025-12-13, 2025-12, 2025   a day, a month, a year; -0044-03-15 is before year 0
+//   2025-12-13T10:10:10Z        a time of that day: hh:mm:ss, 24:00:00, a leap second; at most 18
+//                               decimals; local time, Z, or a shift of -12:00 .. +14:00, also +hh
+//                               and +hhmm
+//   198, 19, -04                a decade (1980..1989), a century (1900..1999, -0499..-0400)
+//   Y170000002, Y-17E7          a year of more than four digits, at most 16
+//   1950S2                      the first 2 digits count, of 1..99: a year of 1900..1999, perhaps
+//                               1950. Leading zeros do not count
+//   2025-21 .. 2025-41          a part of the year, see below
+//   202X, 2025-XX, XXXX-12-XX,  each X is any digit that makes a day of the calendar; XXXX is
+//   156X-12-25, 1984-1X         0000..9999, -XXXX is -9999..-0001
+//   2025-12?, 2025~, 2025%      uncertain, approximate, both
+//   2004-06~-11, 2004-06-~11    right of a component, for it and all left of it; left, for it alone
+//   2020-05/2020-12             an interval, of any of the above without a time
+//   2020/.. ../2020             its end, or start, is open
+//   2020/ /2020                 its end, or start, is unknown; `/` alone is an error
+//   [1667,1668,1670..1672]      one of these, of any of the above without a time; `..` means all
+//                               between two years, months, days, decades or centuries too
+//   [..1984] [1760-12..]        or all before the first, or after the last, of these
+//   {1960,1961-12}              all of these, in the same ways. There are no spaces in sets
 //
 // The days that a text can mean, of which `earliest` and `latest` are the first and the last, are
 // strict: qualifiers do not widen them.

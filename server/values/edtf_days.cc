@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 
 namespace detente::values {
@@ -129,7 +130,51 @@ Reading ReadingWith(const EdtfPart& part, CivilDate day, bool first) {
                {.year = part.year_last, .month = 12, .day = 31});
 }
 
+bool CanBeLeap(const EdtfPart& part) {
+  for (std::optional<int64_t> year = part.year_first; year; year = YearAtOrAfter(part, *year + 1)) {
+    if (IsLeap(*year)) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+uint16_t MonthsOfPart(int code) {
+  // December is of the turn of the year before or after.
+  constexpr int kSpring = 0x0078;  // months 3..6
+  constexpr int kSummer = 0x03C0;
+  constexpr int kAutumn = 0x1E00;
+  constexpr int kWinter = 0xF00F;
+  constexpr std::array<int, 4> kNorth = {kSpring, kSummer, kAutumn, kWinter};
+  constexpr std::array<int, 4> kSouth = {kAutumn, kWinter, kSpring, kSummer};
+  const auto months = [](int first, int count) { return ((1 << count) - 1) << first; };
+  const auto season = [](const std::array<int, 4>& seasons, int index) {
+    return seasons[static_cast<size_t>(index)];
+  };
+  int bits = 0;
+  if (code <= 24) {
+    bits = season(kNorth, code - 21) | season(kSouth, code - 21);
+  } else if (code <= 28) {
+    bits = season(kNorth, code - 25);
+  } else if (code <= 32) {
+    bits = season(kSouth, code - 29);
+  } else if (code <= 36) {
+    bits = months((code - 33) * 3 + 1, 3);
+  } else if (code <= 39) {
+    bits = months((code - 37) * 4 + 1, 4);
+  } else {
+    bits = months((code - 40) * 6 + 1, 6);
+  }
+  return static_cast<uint16_t>(bits);
+}
+
+int LastDay(const EdtfPart& part) {
+  constexpr int kOf31 = 0x15AA;
+  constexpr int kOf30 = 0x0A50;
+  if ((part.months & kOf31) != 0) return 31;
+  if ((part.months & kOf30) != 0) return 30;
+  return CanBeLeap(part) ? 29 : 28;
+}
 
 std::optional<int64_t> YearAtOrAfter(const EdtfPart& part, int64_t year) {
   if (part.year_any == 0) {
@@ -196,12 +241,26 @@ std::optional<CivilDate> LastOnOrBefore(const EdtfPart& part, CivilDate day) {
   return std::nullopt;
 }
 
-// The parser lets no part pass that has no day.
+// The parser lets no part pass that has no day. Most have one in the first month that they can be,
+// and in the last; else the search finds it.
 CivilDate EarliestOf(const EdtfPart& part) {
+  const int month = std::countr_zero(part.months);
+  const int day = std::countr_zero(part.days);
+  if (month != 0 && day <= DaysInMonth(part.year_first, month)) {
+    return {.year = part.year_first, .month = month, .day = day};
+  }
   return *FirstOnOrAfter(part, {.year = part.year_first - 1, .month = 1, .day = 1});
 }
 
 CivilDate LatestOf(const EdtfPart& part) {
+  const int month = static_cast<int>(std::bit_width(part.months)) - 1;
+  if (month <= 12) {
+    const uint32_t days = part.days & ((uint32_t{2} << DaysInMonth(part.year_last, month)) - 1);
+    if (days != 0) {
+      const int day = static_cast<int>(std::bit_width(days)) - 1;
+      return {.year = part.year_last, .month = month, .day = day};
+    }
+  }
   return *LastOnOrBefore(part, {.year = part.year_last + 1, .month = 12, .day = 31});
 }
 

@@ -8,6 +8,12 @@
 
 namespace detente::values {
 
+// The months of what is written as month 21..41, as in EdtfPart::months.
+uint16_t MonthsOfPart(int code);
+
+// The last day of the longest month that the part can be, of its years and months.
+int LastDay(const EdtfPart& part);
+
 // The nearest year that the part can be.
 std::optional<int64_t> YearAtOrAfter(const EdtfPart& part, int64_t year);
 std::optional<int64_t> YearAtOrBefore(const EdtfPart& part, int64_t year);

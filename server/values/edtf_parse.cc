@@ -31,36 +31,6 @@ void Add(char mark, EdtfQualifier* qualifier) {
   if (mark != '?') qualifier->approximate = true;
 }
 
-// The months of what is written as month 21..41, as in EdtfPart::months.
-uint16_t MonthsOfPart(int code) {
-  // December is of the turn of the year before or after.
-  constexpr int kSpring = 0x0078;  // months 3..6
-  constexpr int kSummer = 0x03C0;
-  constexpr int kAutumn = 0x1E00;
-  constexpr int kWinter = 0xF00F;
-  constexpr std::array<int, 4> kNorth = {kSpring, kSummer, kAutumn, kWinter};
-  constexpr std::array<int, 4> kSouth = {kAutumn, kWinter, kSpring, kSummer};
-  const auto months = [](int first, int count) { return ((1 << count) - 1) << first; };
-  const auto season = [](const std::array<int, 4>& seasons, int index) {
-    return seasons[static_cast<size_t>(index)];
-  };
-  int bits = 0;
-  if (code <= 24) {
-    bits = season(kNorth, code - 21) | season(kSouth, code - 21);
-  } else if (code <= 28) {
-    bits = season(kNorth, code - 25);
-  } else if (code <= 32) {
-    bits = season(kSouth, code - 29);
-  } else if (code <= 36) {
-    bits = months((code - 33) * 3 + 1, 3);
-  } else if (code <= 39) {
-    bits = months((code - 37) * 4 + 1, 4);
-  } else {
-    bits = months((code - 40) * 6 + 1, 6);
-  }
-  return static_cast<uint16_t>(bits);
-}
-
 // Those of the numbers from 1 to `last` whose two digits fit.
 uint32_t Fitting(const std::array<char, 2>& text, int last) {
   if (text[0] != 'X' && text[1] != 'X') {
@@ -75,22 +45,6 @@ uint32_t Fitting(const std::array<char, 2>& text, int last) {
     }
   }
   return bits;
-}
-
-bool CanBeLeap(const EdtfPart& part) {
-  for (std::optional<int64_t> year = part.year_first; year; year = YearAtOrAfter(part, *year + 1)) {
-    if (IsLeap(*year)) return true;
-  }
-  return false;
-}
-
-// The last day of the longest month that the part can be.
-int LastDay(const EdtfPart& part) {
-  constexpr int kOf31 = 0x15AA;
-  constexpr int kOf30 = 0x0A50;
-  if ((part.months & kOf31) != 0) return 31;
-  if ((part.months & kOf30) != 0) return 30;
-  return CanBeLeap(part) ? 29 : 28;
 }
 
 // Positions are those of the whole text, so that errors in a part of it point into what the caller
@@ -215,8 +169,9 @@ bool Parser::ParseYear(size_t* at, size_t end, EdtfPart* part) {
     return Invalid("year 0 without a sign", begin, digits + 1);
   }
   int64_t highest = year + span - 1;
-  for (int bit = 0, ten = 1; bit < 4; ++bit, ten *= 10) {
-    if ((part->year_any >> bit & 1) != 0) highest += 9 * ten;
+  int64_t nines = 9;
+  for (int bit = 0; bit < 4; ++bit, nines *= 10) {
+    if ((part->year_any >> bit & 1) != 0) highest += nines;
   }
   if (part->negative) {
     // There is no -0000: the last of -00XX is -0001, of -XX00 -0100.

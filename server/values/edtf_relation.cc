@@ -86,7 +86,7 @@ void ForEachMember(const EdtfDate& date, const F& visit) {
   }
 }
 
-// The shortest interval that the text can mean touches the window wherever the longest does.
+// No interval that the text can mean starts after the window, and none ends before it.
 bool IntervalCertainlyOverlaps(const EdtfDate& date, const DateWindow& window) {
   const EdtfPart& start = date.parts[0];
   const EdtfPart& end = date.parts[1];

@@ -95,14 +95,14 @@ std::string CanonicalEdtf(const EdtfDate& date) {
   if (date.form == EdtfDate::Form::kAllOf) text = "{";
   for (size_t i = 0; i < date.parts.size(); ++i) {
     const EdtfPart& part = date.parts[i];
-    if (i > 0 && !date.parts[i - 1].joined) text += ",";
+    if (i > 0 && !date.parts[i - 1].joined) text += ',';
     if (part.kind == EdtfPart::Kind::kDate) AppendPart(part, &text);
     // In a set, an open end is all that stands beside its `..`.
     if (part.kind == EdtfPart::Kind::kOpen && interval) text += "..";
     if (part.joined) text += interval ? "/" : "..";
   }
-  if (date.form == EdtfDate::Form::kOneOf) text += "]";
-  if (date.form == EdtfDate::Form::kAllOf) text += "}";
+  if (date.form == EdtfDate::Form::kOneOf) text += ']';
+  if (date.form == EdtfDate::Form::kAllOf) text += '}';
   if (date.time) text += TimeText(*date.time);
   return text;
 }

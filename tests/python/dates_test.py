@@ -204,6 +204,10 @@ def test_days_in_a_date() -> None:
     assert datetime.datetime(2025, 12, 13, 5) in Date("XXXX-12-13")
     assert datetime.date(2015, 1, 1) not in Date("[2010,2020]")
     assert "edtf" not in Date("2025")
+    assert pandas.Timestamp("2025-12-13 05:00") in Date("2025-12")
+    assert pandas.NaT not in Date("../..")
+    with pytest.raises(detente.InvalidArgumentError):
+        Date(pandas.NaT)
 
 
 def test_relations_take_what_a_date_is_made_of() -> None:

@@ -55,6 +55,9 @@ def test_type_checkers_see_collections_and_messages(tmp_path: Path) -> None:
         "    detente.Relase  # error\n"
         "    db.at(1).persons.create()  # error\n"
         "    db.persons.create(detente.Release())  # error\n"
+        "    detente.Release(effective_date=detente.Date('2025'))\n"
+        "    b1: bool = detente.Date('2025').possibly_within('2025-12')\n"
+        "    detente.Date(2025)  # error\n"
     )
     package = Path(detente.__file__).parent.parent
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(program)]

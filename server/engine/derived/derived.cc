@@ -148,6 +148,8 @@ void DeriveDetention(google::protobuf::Message* message) {
     days.set_high(high);
   }
   if (days.has_low() && days.has_high() && days.low() == days.high()) days.set_best(days.low());
+  // The bounds of a date that is "about" a day are those of the day: what is made of them is about.
+  days.set_approximate(start.approximate() || end.approximate());
   if (days.has_low() || days.has_high()) *detention->mutable_days_held() = std::move(days);
 }
 

@@ -105,6 +105,54 @@ TEST(UnnamedRemainderTest, ThoseNotFreedShareNoCondition) {
             "groups { id: \"g\" count { best: 9 } }");
 }
 
+TEST(UnnamedRemainderTest, GroupsOfConditionsAndOutcomes) {
+  const std::string participants =
+      "participants { person: 'persons/a' conditions { kind: EXPELLED } "
+      "  conditions { kind: DOCUMENTS_WITHHELD } outcomes { kind: FREED } } "
+      "participants { person: 'persons/b' conditions { kind: EXPELLED } "
+      "  conditions { kind: EXPELLED } outcomes { kind: REFUSED_TO_LEAVE } "
+      "  outcomes { kind: RETURNED_TO_CUSTODY } } "
+      "participants { person: 'persons/c' conditions { kind: EXPELLED } "
+      "  outcomes { kind: REPORTED_IN_ERROR } } ";
+  auto group = [&](const std::string& keys, const std::string& count = "best: 10") {
+    return Remainder(participants + "group_counts { id: 'g' " + keys + " count { " + count +
+                     " } }");
+  };
+  auto left = [](const std::string& count) {
+    return "groups { id: \"g\" count { " + count + " } }";
+  };
+  const std::string expelled = "keys { dimension: CONDITION value: 'EXPELLED' } ";
+  // A condition stated twice is one; who was reported in error has none.
+  EXPECT_EQ(group(expelled), left("best: 8"));
+  // Two conditions of one participant.
+  EXPECT_EQ(group(expelled + "keys { dimension: CONDITION value: 'DOCUMENTS_WITHHELD' }"),
+            left("best: 9"));
+  // Two outcomes of one participant, in whatever order.
+  EXPECT_EQ(group("keys { dimension: OUTCOME value: 'RETURNED_TO_CUSTODY' } "
+                  "keys { dimension: OUTCOME value: 'REFUSED_TO_LEAVE' }"),
+            left("best: 9"));
+  EXPECT_EQ(group("keys { dimension: OUTCOME value: 'REPORTED_IN_ERROR' }"), left("best: 9"));
+  EXPECT_EQ(group(expelled + "keys { dimension: OUTCOME value: 'FREED' }"), left("best: 9"));
+  // More named than counted, in each of the bounds; "about" stays.
+  EXPECT_EQ(group(expelled, "low: 0 best: 1 high: 2 approximate: true text: 'one or so'"),
+            left("low: -2 best: -1 high: 0 approximate: true"));
+  EXPECT_EQ(group(expelled, "low: 1"), left("low: -1"));
+  EXPECT_EQ(group("keys { dimension: OUTCOME value: 'DECLINED_RELEASE' }"), left("best: 10"));
+}
+
+TEST(UnnamedRemainderTest, GroupsInTheirOrderWithTheTotal) {
+  EXPECT_EQ(Remainder("headcount { best: 3 } participants { person: 'persons/a' "
+                      "  conditions { kind: TRAVEL_BAN } } "
+                      "group_counts { id: 'z' keys { dimension: CONDITION value: 'TRAVEL_BAN' } "
+                      "  count { best: 1 } } "
+                      "group_counts { id: 'n' keys { dimension: NATIONALITY value: 'BY' } "
+                      "  count { best: 1 } } "
+                      "group_counts { id: 'a' keys { dimension: CONDITION value: 'REPORTING' } "
+                      "  count { best: 1 } }"),
+            "total { best: 2 } groups { id: \"z\" count { best: 0 } } "
+            "groups { id: \"a\" count { best: 1 } }");
+}
+
 v1::Commitment::Assessment::Status Status(const std::string& text) {
   return Derived<v1::Commitment>(text).current_status();
 }
@@ -146,6 +194,29 @@ TEST(CurrentStatusTest, AssessorsThatDifferContest) {
             Assessment::BROKEN);
 }
 
+TEST(CurrentStatusTest, OrderOfDates) {
+  const std::string by_us = "assessor { organization: 'organizations/us' } ";
+  // A date whose end is open is after all others, one that nobody knows before.
+  EXPECT_EQ(Status("assessments { date { edtf: '2020/..' } status: FULFILLED } "
+                   "assessments { date { edtf: '2025' } status: BROKEN }"),
+            Assessment::FULFILLED);
+  EXPECT_EQ(Status("assessments { date { edtf: '../2020' } status: FULFILLED } "
+                   "assessments { date { state: UNKNOWN } status: BROKEN }"),
+            Assessment::FULFILLED);
+  // Nobody named is an assessor too; three who differ by one contest.
+  EXPECT_EQ(Status("assessments { status: FULFILLED } assessments { status: BROKEN " + by_us + "}"),
+            Assessment::CONTESTED);
+  EXPECT_EQ(Status("assessments { status: FULFILLED } assessments { status: FULFILLED " + by_us +
+                   "} assessments { status: UNVERIFIABLE assessor { description: 'a lawyer' } }"),
+            Assessment::CONTESTED);
+  // Where an actor stands in a list is no part of who it is.
+  EXPECT_EQ(Status("assessments { date { edtf: '2024' } status: FULFILLED "
+                   "assessor { id: 'x' description: 'a lawyer' } } "
+                   "assessments { date { edtf: '2025' } status: BROKEN "
+                   "assessor { id: 'y' description: 'a lawyer' } }"),
+            Assessment::BROKEN);
+}
+
 TEST(CurrentStatusTest, IsNotTheCallersToSay) {
   EXPECT_EQ(Status("current_status: FULFILLED"), Assessment::STATUS_UNSPECIFIED);
 }
@@ -177,7 +248,42 @@ TEST(DaysHeldTest, NothingToSay) {
   EXPECT_EQ(DaysHeld("edtf: '2025-06-21'", "edtf: '2020-05-29'"), "");
 }
 
+TEST(DaysHeldTest, WithoutAnEnd) {
+  for (const char* end : {"state: ONGOING", "state: UNKNOWN", "state: NONE", ""}) {
+    EXPECT_EQ(DaysHeld("edtf: '2020-05-29'", end), "") << end;
+  }
+  for (const char* start : {"state: ONGOING", "state: UNKNOWN", "state: NONE", ""}) {
+    EXPECT_EQ(DaysHeld(start, "edtf: '2020-05-29'"), "") << start;
+  }
+}
+
+TEST(DaysHeldTest, OneDayAndLeapDays) {
+  EXPECT_EQ(DaysHeld("edtf: '2024-02-29'", "edtf: '2024-02-29'"), "low: 0 best: 0 high: 0");
+  EXPECT_EQ(DaysHeld("edtf: '2024-02-28'", "edtf: '2024-03-01'"), "low: 2 best: 2 high: 2");
+  EXPECT_EQ(DaysHeld("edtf: '2023-02-28'", "edtf: '2023-03-01'"), "low: 1 best: 1 high: 1");
+  EXPECT_EQ(DaysHeld("edtf: '2024'", "edtf: '2024'"), "low: 0 high: 365");
+  // The end may be before the start, but not all of it.
+  EXPECT_EQ(DaysHeld("edtf: '2024-02-10'", "edtf: '2024-02'"), "low: 0 high: 19");
+}
+
+TEST(DaysHeldTest, AboutAndPerhaps) {
+  EXPECT_EQ(DaysHeld("edtf: '2020-05-29~'", "edtf: '2020-05-30'"),
+            "low: 1 best: 1 high: 1 approximate: true");
+  EXPECT_EQ(DaysHeld("edtf: '2020-05-29'", "edtf: '2020-05%'"), "low: 0 high: 2 approximate: true");
+  EXPECT_EQ(DaysHeld("edtf: '2020-05-01'", "edtf: '2020-05%'"),
+            "low: 0 high: 30 approximate: true");
+  EXPECT_EQ(DaysHeld("edtf: '2020-05-29'", "edtf: '2020-05-30?'"), "low: 1 best: 1 high: 1");
+}
+
+TEST(DaysHeldTest, IsNotTheCallersToSay) {
+  EXPECT_FALSE(Derived<v1::Detention>("person: 'persons/a' days_held { best: 1 }").has_days_held());
+}
+
 TEST(DaysHeldTest, OpenDates) {
+  EXPECT_EQ(DaysHeld("edtf: '2020-05-29/..'", "edtf: '2020-05-30'"), "high: 1");
+  EXPECT_EQ(DaysHeld("edtf: '2021/..'", "edtf: '../2020'"), "");
+  EXPECT_EQ(DaysHeld("edtf: '../2020'", "edtf: '2021/..'"), "low: 1");
+  EXPECT_EQ(DaysHeld("edtf: '../2020'", "edtf: '../2021'"), "");
   EXPECT_EQ(DaysHeld("edtf: '../2020-05-29'", "edtf: '2020-05-30'"), "low: 1");
   EXPECT_EQ(DaysHeld("edtf: '2020-05-29'", "edtf: '2020-05-30/..'"), "low: 1");
 }

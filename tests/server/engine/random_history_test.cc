@@ -226,6 +226,8 @@ void Apply(const google::protobuf::RepeatedPtrField<v1::FieldChange>& changes, P
     auto path = query::ParsePath(change.path(), Person::descriptor());
     ASSERT_OK(path);
     if (change.kind() != v1::FieldChange::REORDERED) {
+      EXPECT_EQ(change.kind() == v1::FieldChange::ADDED, change.old_value().empty());
+      EXPECT_EQ(change.kind() == v1::FieldChange::REMOVED, change.new_value().empty());
       EXPECT_EQ(query::ValueAt(*person, *path).value_or(""), change.old_value()) << change.path();
       ASSERT_OK(
           query::SetValue(*path, change.new_value().empty() ? "null" : change.new_value(), person));

@@ -2,6 +2,7 @@
 // generator keeps, for each text, which days it stands for.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -96,13 +97,25 @@ class Generator {
 
   // A date with its components qualified at random.
   Made Date(bool plain) {
-    const size_t kind = Below(plain ? 3 : 9);
-    if (kind >= 3 && kind < 5) return PartOfYear();
-    if (kind == 5) return Significant();
-    if (kind == 6) return Reduced();
+    switch (Below(plain ? 3 : 9)) {
+      case 3:
+      case 4:
+        return PartOfYear();
+      case 5:
+        return Significant();
+      case 6:
+        return Reduced();
+      default:
+        return Pattern(plain);
+    }
+  }
+
+  // A year, month or day, with X in it or without.
+  Made Pattern(bool plain) {
+    const size_t kind = Below(4);
     std::vector<std::string> components = {Year()};
     if (kind != 0) components.push_back(Two(1, 12));
-    if (kind == 2 || kind > 6) components.push_back(Two(1, 31));
+    if (kind > 1) components.push_back(Two(1, 31));
     if (plain) {
       for (std::string& component : components) {
         for (char& c : component) {
@@ -364,6 +377,82 @@ TEST(EdtfProperty, RelationsOfOneDateAreThoseOfItsDays) {
     }
   }
   EXPECT_GT(tried, 150);
+}
+
+// The days, months or years that a pattern can be: what their texts have in common is as long as
+// the pattern.
+std::vector<std::pair<CivilDate, CivilDate>> Readings(const Made& made) {
+  std::vector<std::pair<CivilDate, CivilDate>> readings;
+  absl::string_view last;
+  for (const Day& day : Days()) {
+    if (!made.days(day)) continue;
+    const absl::string_view unit = absl::string_view(day.text).substr(0, made.plain.size());
+    if (unit == last) {
+      readings.back().second = day;
+    } else {
+      readings.emplace_back(day, day);
+    }
+    last = unit;
+  }
+  return readings;
+}
+
+TEST(EdtfProperty, CertainOverlapIsThatOfEveryReading) {
+  Generator generator(5);
+  int tried = 0;
+  int certain = 0;
+  for (int round = 0; round < 300; ++round) {
+    const Made start = generator.Pattern(false);
+    const Made end = generator.Pattern(false);
+    const auto starts = Readings(start);
+    const auto ends = Readings(end);
+    if (starts.empty() || ends.empty()) continue;
+    if (!Inside(starts[0].first) || !Inside(starts.back().second)) continue;
+    if (!Inside(ends[0].first) || !Inside(ends.back().second)) continue;
+    const auto from = static_cast<int64_t>(generator.Below(700));
+    const CivilDate first = CivilFromDays(DaysFromCivil(starts[0].first) - 300 + from);
+    const CivilDate last =
+        generator.OneIn(2)
+            ? std::max(first, ends[generator.Below(ends.size())].second)
+            : CivilFromDays(DaysFromCivil(first) + static_cast<int64_t>(generator.Below(300)));
+    const DateWindow window{.from = first, .to = last};
+    const auto touches = [&](CivilDate a, CivilDate b) { return a <= last && b >= first; };
+    const auto all_touch = [&](const std::vector<std::pair<CivilDate, CivilDate>>& readings) {
+      return std::all_of(readings.begin(), readings.end(), [&](const auto& reading) {
+        return touches(reading.first, reading.second);
+      });
+    };
+    const auto answer = [&](const std::string& text) {
+      const auto date = ParseEdtf(text);
+      EXPECT_TRUE(date.ok()) << text << date.status();
+      return date.ok() && Certainly(*date, DateRelation::kOverlapping, window);
+    };
+    ++tried;
+    const bool start_touches = all_touch(starts);
+    const bool end_touches = all_touch(ends);
+    EXPECT_EQ(answer(start.text), start_touches) << start.text;
+    EXPECT_EQ(answer(end.text), end_touches) << end.text;
+    const std::string both = absl::StrCat(start.text, ",", end.text);
+    EXPECT_EQ(answer(absl::StrCat("[", both, "]")), start_touches && end_touches) << both;
+    EXPECT_EQ(answer(absl::StrCat("{", both, "}")), start_touches || end_touches) << both;
+    if (starts[0].first > ends.back().first) continue;
+    bool interval_touches = true;
+    // Readings are in order: of those that end before the window, the last admits the most starts.
+    std::optional<CivilDate> before;
+    for (const auto& e : ends) {
+      if (e.second < first) before = e.first;
+    }
+    for (const auto& s : starts) {
+      if (s.first > last && s.first <= ends.back().first) interval_touches = false;
+      if (before && s.first <= *before) interval_touches = false;
+    }
+    certain += interval_touches ? 1 : 0;
+    EXPECT_EQ(answer(absl::StrCat(start.text, "/", end.text)), interval_touches)
+        << start.text << "/" << end.text << " " << first.year << "-" << first.month << "-"
+        << first.day << " to " << last.year << "-" << last.month << "-" << last.day;
+  }
+  EXPECT_GT(tried, 60);
+  EXPECT_GT(certain, 10);
 }
 
 }  // namespace

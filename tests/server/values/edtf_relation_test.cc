@@ -126,6 +126,8 @@ TEST(EdtfRelation, CertainOverlapWithASeasonAsksForItsMiddleMonths) {
   EXPECT_EQ(Relations("2015-21", "2015-07/2015-08"), "b.a.");
   EXPECT_EQ(Relations("2015-28", "2015-02/2016-01"), "bwaO");
   EXPECT_EQ(Relations("2015-33", "2015-03-31"), "bw.O");
+  // January and February 2013 are of that winter, but not of an interval that ends before them.
+  EXPECT_EQ(Relations("2012-24/2012-12", "2011-12/2012-12"), ".W.O");
 }
 
 }  // namespace
