@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "error/error.h"
-#include "google/protobuf/descriptor.pb.h"
+#include "query/elements.h"
 
 namespace detente::query {
 namespace {
@@ -15,29 +15,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
-
-// The key that names an element of a repeated message: a map entry's key, or its id.
-std::string ElementKey(const Message& element) {
-  const auto* field = element.GetDescriptor()->FindFieldByName(
-      element.GetDescriptor()->options().map_entry() ? "key" : "id");
-  return element.GetReflection()->GetString(element, field);
-}
-
-int FindElement(const Message& message, const FieldDescriptor* field, absl::string_view key) {
-  const Reflection* reflection = message.GetReflection();
-  for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-    if (ElementKey(reflection->GetRepeatedMessage(message, field, i)) == key) return i;
-  }
-  return -1;
-}
-
-// Moves element `index` to the end and drops it; the order of the others stays.
-void RemoveElement(Message* message, const FieldDescriptor* field, int index) {
-  const Reflection* reflection = message->GetReflection();
-  int last = reflection->FieldSize(*message, field) - 1;
-  for (int i = index; i < last; ++i) reflection->SwapElements(message, field, i, i + 1);
-  reflection->RemoveLast(message, field);
-}
 
 // What a set of paths keeps below one message.
 struct Kept {
@@ -201,6 +178,13 @@ absl::StatusOr<Mask> Mask::Parse(const google::protobuf::FieldMask& mask,
   }
   if (!violations.empty()) return InvalidFields(violations);
   return parsed;
+}
+
+Mask Mask::Of(std::vector<Path> paths) {
+  Mask mask;
+  mask.everything_ = false;
+  mask.paths_ = std::move(paths);
+  return mask;
 }
 
 Mask Mask::OfSetFields(const Message& message) {

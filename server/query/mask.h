@@ -20,6 +20,8 @@ class Mask {
   static absl::StatusOr<Mask> Parse(const google::protobuf::FieldMask& mask,
                                     const google::protobuf::Descriptor* descriptor,
                                     absl::string_view field);
+  // What the paths name.
+  static Mask Of(std::vector<Path> paths);
   // The top-level fields of `message` that are set.
   static Mask OfSetFields(const google::protobuf::Message& message);
 

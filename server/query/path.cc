@@ -1,42 +1,20 @@
 #include "query/path.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "query/nearest.h"
 
 namespace detente::query {
 namespace {
 
 using google::protobuf::Descriptor;
 
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
-    }
-  }
-  return row[b.size()];
-}
-
 std::string NearestField(const Descriptor* descriptor, absl::string_view name) {
-  std::string nearest;
-  size_t best = 3;  // farther names are no help
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    size_t distance = EditDistance(name, descriptor->field(i)->name());
-    if (distance < best) {
-      best = distance;
-      nearest = descriptor->field(i)->name();
-    }
-  }
-  return nearest;
+  std::vector<absl::string_view> names;
+  for (int i = 0; i < descriptor->field_count(); ++i) names.push_back(descriptor->field(i)->name());
+  return Nearest(name, names);
 }
 
 class Parser {
@@ -144,6 +122,29 @@ std::string FormatPath(const Path& path) {
     absl::StrAppend(&text, "\"]");
   }
   return text;
+}
+
+bool Covers(const Path& outer, const Path& inner) {
+  if (outer.size() > inner.size()) return false;
+  for (size_t i = 0; i < outer.size(); ++i) {
+    if (outer[i].field != inner[i].field) return false;
+    switch (outer[i].select) {
+      case Step::Select::kWhole:
+        break;  // of a list: the last step, around all of its elements
+      case Step::Select::kEvery:
+        if (inner[i].select == Step::Select::kWhole) return false;
+        break;
+      case Step::Select::kElement:
+        if (inner[i].select != Step::Select::kElement || inner[i].key != outer[i].key) return false;
+        break;
+    }
+  }
+  return true;
+}
+
+bool IsConcrete(const Path& path) {
+  return std::none_of(path.begin(), path.end(),
+                      [](const Step& step) { return step.select == Step::Select::kEvery; });
 }
 
 }  // namespace detente::query

@@ -31,4 +31,10 @@ absl::StatusOr<Path> ParsePath(absl::string_view text,
 // The canonical text of a path.
 std::string FormatPath(const Path& path);
 
+// Whether `outer` names `inner`: the same, one around it, or one that does so by `[*]`.
+bool Covers(const Path& outer, const Path& inner);
+
+// Whether it names one value: no `[*]`.
+bool IsConcrete(const Path& path);
+
 }  // namespace detente::query

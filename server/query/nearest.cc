@@ -1,0 +1,41 @@
+#include "query/nearest.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace detente::query {
+namespace {
+
+size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::string Nearest(absl::string_view name, const std::vector<absl::string_view>& names) {
+  std::string nearest;
+  size_t best = 3;  // farther names are no help
+  for (absl::string_view one : names) {
+    // A name that is much longer is far: this also bounds the work on made-up ones.
+    if (name.size() > one.size() + best) continue;
+    const size_t distance = EditDistance(name, one);
+    if (distance < best) {
+      best = distance;
+      nearest = std::string(one);
+    }
+  }
+  return nearest;
+}
+
+}  // namespace detente::query
