@@ -32,6 +32,8 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
   if (resource == nullptr) {
     static const auto* const across = new absl::flat_hash_map<absl::string_view, Handler>{
         {"BatchWrite", HandleBatchWrite},
+        {"GetEvidence", HandleGetEvidence},
+        {"ListConflicts", HandleListConflicts},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;

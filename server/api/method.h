@@ -40,6 +40,10 @@ void HandleList(const Call& call, Done done);
 void HandleBatchGet(const Call& call, Done done);
 void HandleListRevisions(const Call& call, Done done);
 
+// evidence.cc
+void HandleGetEvidence(const Call& call, Done done);
+void HandleListConflicts(const Call& call, Done done);
+
 // writes.cc
 void HandleCreate(const Call& call, Done done);
 void HandleUpdate(const Call& call, Done done);
