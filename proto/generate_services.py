@@ -2,8 +2,9 @@
 """Writes the service of every resource: `X_service.proto` beside each `X.proto` that defines one.
 
 The services say the same of every resource, so they are made from the resource's name. A resource
-is a message with a google.api.resource option and citations. Run it after adding one; `--check` fails where a
-file differs from what would be written. `--dir` names another folder of protos (a test's own).
+is a message with a google.api.resource option and citations. Run it after adding one; `--check`
+fails where a file differs from what would be written. `--dir` names another folder of protos (a
+test's own).
 """
 
 import argparse

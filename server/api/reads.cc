@@ -127,7 +127,7 @@ absl::StatusOr<Bytes> List(const Call& call) {
     if (reviewed_only && !IsReviewed(version.payload)) return filler.GoOn();
     auto bytes = Encode(resource, version, shape->mask, &teller, /*only_spoken_of=*/true);
     if (bytes.ok() && bytes->empty() && !shape->telling.plain()) return filler.GoOn();
-    return filler.Take(std::move(bytes), version.id);
+    return filler.Take(bytes, version.id);
   });
   if (status.ok()) status = filler.status();
   if (!status.ok()) return status;

@@ -128,7 +128,7 @@ class Groups {
   void Join(const std::string& a, const std::string& b) {
     std::string x = Of(a);
     std::string y = Of(b);
-    if (x != y) up_[x] = y;
+    if (x != y) up_[x] = std::move(y);
   }
 
   absl::flat_hash_map<std::string, std::string> up_;

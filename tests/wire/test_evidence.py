@@ -1,4 +1,4 @@
-"""Evidence, conflicts, and records as a source has them, for every resource and the founding case."""
+"""Evidence, conflicts, and records as a source has them: every resource, and the founding case."""
 
 import json
 import pathlib
@@ -56,7 +56,7 @@ def asserted_value(field: Any) -> str | None:
     return {
         "UncertainDate": '{"edtf":"1999"}',
         "Estimate": '{"best":"77"}',
-    }.get(field.message_type.name if field.message_type else "", None)
+    }.get(field.message_type.name if field.message_type else "")
 
 
 # --- every resource -----------------------------------------------------------------------------
@@ -102,7 +102,10 @@ def test_every_field_can_be_asserted_and_told(its_world: World, records: Collect
             if value == "null":
                 assert path not in set_fields
             elif descriptor.fields_by_name[path].enum_type is not None:
-                assert getattr(told, path) == descriptor.fields_by_name[path].enum_type.values[-1].number
+                assert (
+                    getattr(told, path)
+                    == descriptor.fields_by_name[path].enum_type.values[-1].number
+                )
     conflicts = all_conflicts(its_world.client, collections=[records.resource.collection])
     assert [c.evidence.path for c in conflicts if c.name == name] == list(fields)
 
@@ -152,7 +155,11 @@ def test_reviewed_only(its_world: World, records: Collection) -> None:
 
 
 def test_names_and_paths_that_do_not_exist(client: Client, world: World) -> None:
-    name = client.of("releases").create(world.record(client.contract.resource("releases")), new_id()).name
+    name = (
+        client.of("releases")
+        .create(world.record(client.contract.resource("releases")), new_id())
+        .name
+    )
 
     def refused(where: list[str], what: str, **arguments: Any) -> None:
         failure = refuses_fields(where, record_call, client, "GetEvidence", **arguments)
@@ -213,7 +220,9 @@ def test_a_source_is_the_one_of_that_state(client: Client, world: World) -> None
     sources.update(source)
 
     def title(**arguments: Any) -> str:
-        return str(evidence(client, name, "headcount", **arguments).fields[0].supports[-1].source_title)
+        return str(
+            evidence(client, name, "headcount", **arguments).fields[0].supports[-1].source_title
+        )
 
     assert title() == "New title"
     assert title(at={"revision": between}) == "Old title"
@@ -349,4 +358,3 @@ def test_every_record_can_be_told_by_every_source_it_cites(belarus: Client) -> N
             for policy in (MOST_RELIABLE, LATEST, MAJORITY):
                 decided = records.get(record.name, value_policy=policy)
                 assert list(decided.citations) == list(record.citations)
-

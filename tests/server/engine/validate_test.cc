@@ -439,7 +439,6 @@ TEST(AssertedValueTest, WhatASourceCanAssert) {
 }
 
 TEST(AssertedValueTest, WhatNoneCan) {
-  const std::string at = "record.citations[\"c\"].asserted_value: ";
   auto refused = [&](const std::string& fields, const std::string& asserted, absl::string_view what,
                      absl::string_view part = "asserted_value") {
     const absl::Status status = Check<v1::Release>(Cites(fields, asserted));
