@@ -10,6 +10,7 @@ import pytest
 from detente import loading
 from wire import contract
 from wire.calls import INVALID, Client, Code, Collection, refuses, refuses_fields
+from wire.conftest import running
 from wire.contract import is_map, repeated
 from wire.process import Server
 from wire.records import World, content, new_id
@@ -57,6 +58,24 @@ def asserted_value(field: Any) -> str | None:
         "UncertainDate": '{"edtf":"1999"}',
         "Estimate": '{"best":"77"}',
     }.get(field.message_type.name if field.message_type else "")
+
+
+# Servers of this file's own: its sources are cited, and other files delete what they find.
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
+    yield from running(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def world(worlds: dict[str, World]) -> World:
+    return worlds["detente-server"]
+
+
+@pytest.fixture(scope="session")
+def client(world: World) -> Client:
+    return world.client
 
 
 # --- every resource -----------------------------------------------------------------------------
