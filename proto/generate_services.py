@@ -2,8 +2,9 @@
 """Writes the service of every resource: `X_service.proto` beside each `X.proto` that defines one.
 
 The services say the same of every resource, so they are made from the resource's name. A resource
-is a message with a google.api.resource option and citations. Run it after adding one; `--check` fails where a
-file differs from what would be written. `--dir` names another folder of protos (a test's own).
+is a message with a google.api.resource option and citations. Run it after adding one; `--check`
+fails where a file differs from what would be written. `--dir` names another folder of protos (a
+test's own).
 """
 
 import argparse
@@ -113,6 +114,7 @@ message Get{type}Request {{
   // Which fields to return; absent = all.
   google.protobuf.FieldMask read_mask = 3;
   // As this source has it: its values in place, what it does not speak of absent; empty = as we do.
+  // A record that it does not cite has its identity alone: fields 1 to 7 and display_name.
   string as_told_by = 4 [(google.api.resource_reference) = {{type: "detente.dev/Source"}}];
   // Which value to take where sources disagree; not with `as_told_by`.
   Evidence.ValuePolicy value_policy = 5;
@@ -137,6 +139,7 @@ message List{types}Request {{
   // Count all that match, into `total_size`.
   bool return_total_size = 8;
   // As this source has it: its values in place, what it does not speak of absent; empty = as we do.
+  // Records that it does not cite are left out.
   string as_told_by = 9 [(google.api.resource_reference) = {{type: "detente.dev/Source"}}];
   // Which value to take where sources disagree; not with `as_told_by`.
   Evidence.ValuePolicy value_policy = 10;
@@ -234,6 +237,7 @@ message BatchGet{types}Request {{
   // Which fields to return; absent = all.
   google.protobuf.FieldMask read_mask = 3;
   // As this source has it: its values in place, what it does not speak of absent; empty = as we do.
+  // A record that it does not cite has its identity alone: fields 1 to 7 and display_name.
   string as_told_by = 4 [(google.api.resource_reference) = {{type: "detente.dev/Source"}}];
   // Which value to take where sources disagree; not with `as_told_by`.
   Evidence.ValuePolicy value_policy = 5;

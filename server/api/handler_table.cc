@@ -42,6 +42,8 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"ListSnapshotEntries", HandleListSnapshotEntries},
         {"EraseRecords", HandleEraseRecords},
         {"ListFindings", HandleListFindings},
+        {"GetEvidence", HandleGetEvidence},
+        {"ListConflicts", HandleListConflicts},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;

@@ -43,6 +43,10 @@ void HandleListRevisions(const Call& call, Done done);
 // findings.cc
 void HandleListFindings(const Call& call, Done done);
 
+// evidence.cc
+void HandleGetEvidence(const Call& call, Done done);
+void HandleListConflicts(const Call& call, Done done);
+
 // writes.cc
 void HandleCreate(const Call& call, Done done);
 void HandleUpdate(const Call& call, Done done);

@@ -7,8 +7,12 @@
 #include "api/method.h"
 #include "api/page.h"
 #include "api/request.h"
+#include "api/told.h"
+#include "detente/v1/values.pb.h"
 #include "engine/validate.h"
 #include "error/error.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "query/mask.h"
 
 namespace detente::api {
@@ -17,6 +21,7 @@ namespace {
 using engine::Resource;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using google::protobuf::internal::WireFormatLite;
 using store::Version;
 
 absl::StatusOr<query::Mask> ReadMaskOf(const Call& call) {
@@ -25,36 +30,80 @@ absl::StatusOr<query::Mask> ReadMaskOf(const Call& call) {
   return query::Mask::Parse(mask, call.method.resource->type, "read_mask");
 }
 
-// The bytes of a record as the mask leaves it.
+// What a read returns of each record.
+struct Shape {
+  query::Mask mask;
+  Telling telling;
+};
+
+absl::StatusOr<Shape> ShapeOf(const Call& call) {
+  auto mask = ReadMaskOf(call);
+  auto telling = TellingOf(call);
+  absl::Status status = mask.status();
+  Collect(telling.status(), &status);
+  if (!status.ok()) return status;
+  return Shape{*std::move(mask), *std::move(telling)};
+}
+
+// The bytes of a record as the mask leaves it, told so where there is a teller. Empty where a
+// source does not speak of it and `only_spoken_of`.
 absl::StatusOr<std::string> Encode(const Resource& resource, const Version& version,
-                                   const query::Mask& mask) {
+                                   const query::Mask& mask, Teller* teller = nullptr,
+                                   bool only_spoken_of = false) {
   std::string bytes;
   engine::AppendRecord(resource, version, &bytes);
-  if (mask.everything()) return bytes;
+  if (teller != nullptr && teller->telling().plain()) teller = nullptr;
+  if (mask.everything() && teller == nullptr) return bytes;
   std::unique_ptr<Message> record(resource.prototype->New());
   if (!record->ParseFromString(bytes)) {
     return absl::DataLossError(
         absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
   }
+  if (teller != nullptr) {
+    auto told = teller->Tell(resource, *record);
+    if (!told.ok()) return told.status();
+    if (*told == nullptr && only_spoken_of) return std::string();
+    record = *told == nullptr ? Teller::Bare(resource, *record) : *std::move(told);
+  }
   mask.Project(record.get());
   return engine::EncodePayload(*record);
+}
+
+// Told without a look at the whole record: payloads have their fields in the order of the numbers.
+bool IsReviewed(const std::string& payload) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(payload.data()),
+                                            static_cast<int>(payload.size()));
+  constexpr int kVarint = 0;
+  while (const uint32_t tag = in.ReadTag()) {
+    const int number = WireFormatLite::GetTagFieldNumber(tag);
+    if (number > engine::kReviewState) return false;
+    uint64_t state = 0;
+    if (number == engine::kReviewState && (tag & 7) == kVarint) {
+      return in.ReadVarint64(&state) && state == v1::Record::REVIEWED;
+    }
+    if (!WireFormatLite::SkipField(&in, tag)) return false;
+  }
+  return false;
 }
 
 absl::StatusOr<Bytes> Get(const Call& call) {
   const Resource& resource = *call.method.resource;
   std::string id;
   absl::Status status = ParseRecordName(resource, GetString(call.request, "name"), "name", &id);
-  if (status.ok() && !Has(call.request, "at") && !Has(call.request, "read_mask")) {
+  auto shape = ShapeOf(call);
+  if (status.ok() && shape.ok() && shape->telling.plain() && !Has(call.request, "at") &&
+      !Has(call.request, "read_mask")) {
     return call.engine.GetNewest(resource, id);
   }
-  auto mask = ReadMaskOf(call);
-  Collect(mask.status(), &status);
+  Collect(shape.status(), &status);
   if (!status.ok()) return status;
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
+  Teller teller(call, shape->telling, *view);
+  if (status = teller.Check(); !status.ok()) return status;
   auto version = call.engine.Get(resource, id, *view);
   if (!version.ok()) return version.status();
-  auto bytes = Encode(resource, *version, *mask);
+  auto bytes = Encode(resource, *version, shape->mask, &teller);
   if (!bytes.ok()) return bytes.status();
   return std::make_shared<std::string>(*std::move(bytes));
 }
@@ -63,12 +112,15 @@ absl::StatusOr<Bytes> List(const Call& call) {
   if (!GetString(call.request, "filter").empty()) return NotServedYet("filter");
   if (!GetString(call.request, "order_by").empty()) return NotServedYet("order_by");
   if (GetBool(call.request, "return_total_size")) return NotServedYet("return_total_size");
-  auto mask = ReadMaskOf(call);
-  absl::Status status = mask.status();
+  auto shape = ShapeOf(call);
+  absl::Status status = shape.status();
   const bool show_deleted = GetBool(call.request, "show_deleted");
+  const bool reviewed_only = GetBool(call.request, "reviewed_only");
   auto page = PageOf(call);
   Collect(page.status(), &status);
   if (!status.ok()) return status;
+  Teller teller(call, shape->telling, page->view);
+  if (status = teller.Check(); !status.ok()) return status;
   const Resource& resource = *call.method.resource;
   if (!page->last.empty()) {
     // A record's row is there for ever, under its name, unless it is erased.
@@ -81,7 +133,10 @@ absl::StatusOr<Bytes> List(const Call& call) {
   }
   PageFiller filler(call, *page, resource.collection);
   status = call.engine.List(resource, page->last, page->view, show_deleted, [&](Version& version) {
-    return filler.Take(Encode(resource, version, *mask), version.id);
+    if (reviewed_only && !IsReviewed(version.payload)) return filler.GoOn();
+    auto bytes = Encode(resource, version, shape->mask, &teller, /*only_spoken_of=*/true);
+    if (bytes.ok() && bytes->empty() && !shape->telling.plain()) return filler.GoOn();
+    return filler.Take(bytes, version.id);
   });
   if (status.ok()) status = filler.status();
   if (!status.ok()) return status;
@@ -133,16 +188,18 @@ absl::StatusOr<Bytes> BatchGet(const Call& call) {
                             absl::StrCat("names[", i, "]"), &ids[i]),
             &status);
   }
-  auto mask = ReadMaskOf(call);
-  Collect(mask.status(), &status);
+  auto shape = ShapeOf(call);
+  Collect(shape.status(), &status);
   if (!status.ok()) return status;
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
+  Teller teller(call, shape->telling, *view);
+  if (status = teller.Check(); !status.ok()) return status;
   ResponseWriter response(call);
   for (const std::string& id : ids) {
     auto version = call.engine.Get(resource, id, *view);
     if (!version.ok()) return version.status();
-    auto bytes = Encode(resource, *version, *mask);
+    auto bytes = Encode(resource, *version, shape->mask, &teller);
     if (!bytes.ok()) return bytes.status();
     if (response.size() + bytes->size() > kMaxBatchGetBytes) {
       return InvalidFields(

@@ -74,6 +74,7 @@ enum CommonField : int {
   kCreateTime = 5,
   kUpdateTime = 6,
   kDeleteTime = 7,
+  kDisplayName = 8,
   kReviewState = 9,
   kVisibility = 10,
   kRestrictedFields = 11,

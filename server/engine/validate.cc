@@ -2,22 +2,23 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "engine/format.h"
+#include "engine/place.h"
 #include "error/error.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/unknown_field_set.h"
+#include "query/elements.h"
 #include "query/path.h"
+#include "query/value.h"
 #include "values/messages.h"
 
 namespace detente::engine {
@@ -26,78 +27,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
-
-bool AllOf(absl::string_view text, bool (*test)(unsigned char)) {
-  for (unsigned char c : text) {
-    if (!test(c)) return false;
-  }
-  return true;
-}
-
-// What is expected of the text, or null where it fits.
-const char* Misfit(Format format, absl::string_view text) {
-  switch (format) {
-    case Format::kAny:
-      return nullptr;
-    case Format::kRegion:
-      return text.size() == 2 && AllOf(text, absl::ascii_isupper)
-                 ? nullptr
-                 : "a country of ISO 3166-1 alpha-2 expected (`BY`)";
-    case Format::kSubdivision:
-      return text.size() >= 4 && text.size() <= 6 && text[2] == '-' &&
-                     AllOf(text.substr(0, 2), absl::ascii_isupper) &&
-                     AllOf(text.substr(3), absl::ascii_isalnum)
-                 ? nullptr
-                 : "a subdivision of ISO 3166-2 expected (`BY-HM`)";
-    case Format::kLanguage: {
-      bool fits = text.size() <= 64;
-      bool first = true;
-      for (absl::string_view part : absl::StrSplit(text, '-')) {
-        fits &= !part.empty() && part.size() <= 8 && AllOf(part, absl::ascii_isalnum) &&
-                (!first || (part.size() >= 2 && AllOf(part, absl::ascii_isalpha)));
-        first = false;
-      }
-      return fits ? nullptr : "a language tag of BCP 47 expected (`be`, `zh-Hant`)";
-    }
-    case Format::kScript:
-      return text.size() == 4 && absl::ascii_isupper(text[0]) &&
-                     AllOf(text.substr(1), absl::ascii_islower)
-                 ? nullptr
-                 : "a script of ISO 15924 expected (`Cyrl`)";
-    case Format::kCurrency:
-      return text.size() == 3 && AllOf(text, absl::ascii_isupper)
-                 ? nullptr
-                 : "a currency of ISO 4217 expected (`USD`)";
-    case Format::kUrl:
-      return absl::StartsWith(text, "https://") || absl::StartsWith(text, "http://")
-                 ? nullptr
-                 : "a URL expected that begins with https:// or http://";
-    case Format::kSha256:
-      return text.size() == 64 && AllOf(text, absl::ascii_isxdigit)
-                 ? nullptr
-                 : "64 hexadecimal digits expected";
-  }
-  return nullptr;
-}
-
-// Where the walk is; the text is made only for a violation.
-struct Place {
-  const Place* parent;
-  absl::string_view field;
-  const std::string* id = nullptr;  // of an element
-  int index = -1;                   // of an element without an id, or a scalar in a list
-
-  std::string Text() const {
-    std::string text = parent != nullptr ? parent->Text() : "";
-    if (!field.empty()) absl::StrAppend(&text, text.empty() ? "" : ".", field);
-    if (id != nullptr && !id->empty()) {
-      absl::StrAppend(&text, "[\"", *id, "\"]");
-    } else if (index >= 0) {
-      absl::StrAppend(&text, "[", index, "]");
-    }
-    return text;
-  }
-};
 
 class Validator {
  public:
@@ -135,13 +64,30 @@ class Validator {
     CheckPathList(record, restricted, place);
     const auto* citations = resource_.type->FindFieldByNumber(kCitations);
     for (int i = 0; i < reflection->FieldSize(record, citations); ++i) {
-      const Message& citation = reflection->GetRepeatedMessage(record, citations, i);
-      std::string id = citation.GetReflection()->GetString(
-          citation, citation.GetDescriptor()->FindFieldByName("id"));
-      CheckPathList(citation, citation.GetDescriptor()->FindFieldByName("fields"),
-                    {&place, citations->name(), &id, i});
+      const auto& citation =
+          static_cast<const v1::Citation&>(reflection->GetRepeatedMessage(record, citations, i));
+      const Place at{&place, citations->name(), &citation.id(), i};
+      const std::vector<query::Path> paths = CheckPathList(
+          citation, citation.GetDescriptor()->FindFieldByNumber(v1::Citation::kFieldsFieldNumber),
+          at);
+      // Of a part, neither the elements nor the rest of the citation need be there.
+      if (mode_ != Validate::kPartial) CheckCitation(record, citation, paths, at);
     }
   }
+
+  // A field of a message that holds nothing else.
+  void CheckField(const FieldPlan& field, const TypePlan& plan, const Place& place,
+                  Message* holder) {
+    const Reflection* reflection = holder->GetReflection();
+    if (field.field->is_repeated()) {
+      CheckRepeated(field, place, holder, reflection);
+    } else if (reflection->HasField(*holder, field.field)) {
+      CheckSingular(field, place, holder, reflection);
+    }
+    CheckKind(plan, place, holder);
+  }
+
+  const std::vector<Violation>& violations() const { return violations_; }
 
   absl::Status Result() const {
     if (violations_.empty()) return absl::OkStatus();
@@ -355,16 +301,63 @@ class Validator {
     }
   }
 
-  void CheckPathList(const Message& message, const FieldDescriptor* field, const Place& place) {
+  // The paths that can be read.
+  std::vector<query::Path> CheckPathList(const Message& message, const FieldDescriptor* field,
+                                         const Place& place) {
     const Reflection* reflection = message.GetReflection();
+    std::vector<query::Path> paths;
     for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
       std::string text = reflection->GetRepeatedString(message, field, i);
       auto path = query::ParsePath(text, resource_.type);
       if (!path.ok()) {
         Violate({&place, field->name(), nullptr, i}, v1::INVALID_FIELD,
                 absl::StrCat("`", text.substr(0, 256), "`: ", path.status().message()));
+      } else {
+        paths.push_back(*std::move(path));
       }
     }
+    return paths;
+  }
+
+  void CheckCitation(const Message& record, const v1::Citation& citation,
+                     const std::vector<query::Path>& paths, const Place& place) {
+    const bool asserts = !citation.asserted_value().empty();
+    for (const query::Path& path : paths) {
+      const size_t missing = MissingElement(record, path);
+      // What a source has and the record has not.
+      if (missing == path.size() || (asserts && missing + 1 == path.size())) continue;
+      Violate({&place, "fields"}, v1::INVALID_FIELD,
+              absl::StrCat("`", query::FormatPath(path).substr(0, 256), "`: the record has no `",
+                           path[missing].key.substr(0, 64), "` in ", path[missing].field->name(),
+                           "; a source that has one asserts it whole, in `asserted_value`"));
+    }
+    if (!asserts) return;
+    const Place at{&place, "asserted_value"};
+    if (citation.fields_size() != 1) {
+      Violate(at, v1::INVALID_FIELD,
+              absl::StrCat("is the value of one field: exactly one path in `fields` expected, got ",
+                           citation.fields_size()));
+    } else if (!paths.empty()) {
+      auto value = ReadAsserted(resource_, paths[0], citation.asserted_value());
+      if (!value.ok()) Violate(at, v1::INVALID_FIELD, value.status().message());
+    }
+  }
+
+  // The step of the first element on the way that the record lacks; the path's size if it has all.
+  static size_t MissingElement(const Message& record, const query::Path& path) {
+    const Message* message = &record;
+    for (size_t i = 0; i < path.size(); ++i) {
+      const query::Step& step = path[i];
+      if (step.select == query::Step::Select::kEvery) break;
+      if (step.select == query::Step::Select::kElement) {
+        const int index = query::FindElement(*message, step.field, step.key);
+        if (index < 0) return i;
+        message = &message->GetReflection()->GetRepeatedMessage(*message, step.field, index);
+      } else if (i + 1 < path.size()) {
+        message = &message->GetReflection()->GetMessage(*message, step.field);
+      }
+    }
+    return path.size();
   }
 
   const Resource& resource_;
@@ -373,32 +366,7 @@ class Validator {
   std::vector<v1::ErrorReason> reasons_;
 };
 
-void FindUnknownFields(const Message& message, const Place& place,
-                       std::vector<Violation>* violations) {
-  if (violations->size() >= kMaxViolations) return;
-  const Reflection* reflection = message.GetReflection();
-  if (const auto& unknown = reflection->GetUnknownFields(message); !unknown.empty()) {
-    violations->push_back(
-        {place.Text(), absl::StrCat("this server knows no field ", unknown.field(0).number(),
-                                    " of ", message.GetDescriptor()->name())});
-  }
-  std::vector<const FieldDescriptor*> set;
-  reflection->ListFields(message, &set);
-  for (const FieldDescriptor* field : set) {
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    if (!field->is_repeated()) {
-      FindUnknownFields(reflection->GetMessage(message, field), {&place, field->name()},
-                        violations);
-      continue;
-    }
-    const FieldDescriptor* id = field->message_type()->FindFieldByName("id");
-    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      const Message& element = reflection->GetRepeatedMessage(message, field, i);
-      std::string key = id == nullptr ? "" : element.GetReflection()->GetString(element, id);
-      FindUnknownFields(element, {&place, field->name(), &key, i}, violations);
-    }
-  }
-}
+constexpr size_t kMaxNestedText = 500;  // of violations within an asserted value
 
 // What a field that is not stated means: the first state of review, and no restriction.
 void SetDefaults(const Resource& resource, Message* record) {
@@ -408,6 +376,15 @@ void SetDefaults(const Resource& resource, Message* record) {
       record->GetReflection()->SetEnumValue(record, field, 1);
     }
   }
+}
+
+// What a source can speak of: not the record's identity, nor what its keeper decides. A value that
+// is derived of the record's own fields is one: sources count days, too.
+bool IsAssertable(const FieldPlan& field) {
+  const int number = field.field->number();
+  if (number == kDisplayName) return true;
+  if (number <= kCitations) return false;
+  return !field.output_only || field.field->type() != FieldDescriptor::TYPE_STRING;
 }
 
 }  // namespace
@@ -427,43 +404,38 @@ absl::Status ValidateRecord(const Resource& resource, Validate mode, absl::strin
   return validator.Result();
 }
 
-absl::Status RejectUnknownFields(const Message& message, absl::string_view prefix) {
-  std::vector<Violation> violations;
-  FindUnknownFields(message, {nullptr, prefix}, &violations);
-  return violations.empty() ? absl::OkStatus() : InvalidFields(violations, v1::UNKNOWN_FIELD);
-}
-
-void KeepUnknownFields(const Message& stored, Message* replacement) {
-  const Reflection* reflection = stored.GetReflection();
-  // What a mask left as it was has them still.
-  if (const auto& unknown = reflection->GetUnknownFields(stored);
-      !unknown.empty() && reflection->GetUnknownFields(*replacement).empty()) {
-    reflection->MutableUnknownFields(replacement)->MergeFrom(unknown);
-  }
-  std::vector<const FieldDescriptor*> set;
-  reflection->ListFields(stored, &set);
-  for (const FieldDescriptor* field : set) {
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
-    if (!field->is_repeated()) {
-      if (reflection->HasField(*replacement, field)) {
-        KeepUnknownFields(reflection->GetMessage(stored, field),
-                          reflection->MutableMessage(replacement, field));
-      }
-      continue;
+absl::StatusOr<query::Value> ReadAsserted(const Resource& resource, const query::Path& path,
+                                          absl::string_view json) {
+  const TypePlan* plan = resource.plan;
+  const FieldPlan* field = nullptr;
+  for (size_t i = 0; i < path.size(); ++i) {
+    if (i > 0) plan = field->message;
+    field = &*std::find_if(plan->fields.begin(), plan->fields.end(),
+                           [&](const FieldPlan& f) { return f.field == path[i].field; });
+    if (i == 0 && !IsAssertable(*field)) {
+      return absl::InvalidArgumentError(absl::StrCat("no source asserts `", field->field->name(),
+                                                     "`: it is about the record itself"));
     }
-    const FieldDescriptor* id = field->message_type()->FindFieldByName("id");
-    if (id == nullptr) continue;
-    absl::flat_hash_map<std::string, Message*> by_id;
-    for (int i = 0; i < reflection->FieldSize(*replacement, field); ++i) {
-      Message* element = reflection->MutableRepeatedMessage(replacement, field, i);
-      by_id.emplace(element->GetReflection()->GetString(*element, id), element);
+    if (i > 0 && field->output_only) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("`", field->field->name(), "` is computed: assert what it follows from"));
     }
-    for (int i = 0; i < reflection->FieldSize(stored, field); ++i) {
-      const Message& element = reflection->GetRepeatedMessage(stored, field, i);
-      const auto other = by_id.find(element.GetReflection()->GetString(element, id));
-      if (other != by_id.end()) KeepUnknownFields(element, other->second);
+    if (i > 0 && field->field == plan->id) {
+      return absl::InvalidArgumentError("an element's id can't be asserted: assert the element");
     }
   }
+  auto value = query::ReadValue(path, json);
+  if (!value.ok() || *value == nullptr) return value;
+  Validator validator(resource, Validate::kWhole);
+  validator.CheckField(*field, *plan, {nullptr, ""}, value->get());
+  std::string wrong;
+  for (const Violation& violation : validator.violations()) {
+    absl::StrAppend(&wrong, wrong.empty() ? "" : "; ", violation.field, ": ",
+                    violation.description);
+    if (wrong.size() > kMaxNestedText) break;
+  }
+  if (!wrong.empty()) return absl::InvalidArgumentError(wrong);
+  return value;
 }
 
 std::string EncodePayload(const Message& record) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/registry.h"
 #include "google/protobuf/message.h"
+#include "query/value.h"
 
 namespace detente::engine {
 
@@ -23,6 +25,12 @@ enum class Validate {
 // are cleared.
 absl::Status ValidateRecord(const Resource& resource, Validate mode, absl::string_view prefix,
                             google::protobuf::Message* record);
+
+// What a citation asserts of the field at `path` (values.proto), in the form that an incoming
+// record is brought into. INVALID_ARGUMENT says why no source can assert it, or what is wrong with
+// it.
+absl::StatusOr<query::Value> ReadAsserted(const Resource& resource, const query::Path& path,
+                                          absl::string_view json);
 
 // INVALID_ARGUMENT where the message holds fields that this server does not know, at any depth.
 absl::Status RejectUnknownFields(const google::protobuf::Message& message,

@@ -19,7 +19,6 @@ constexpr size_t kBatchBytes = 4 << 20;
 constexpr size_t kMaxStates = 100'000;
 constexpr size_t kMaxCachedBytes = 8 << 20;
 constexpr int64_t kMicrosPerDay = 86'400'000'000;
-constexpr absl::string_view kErasedPrefix = "erased-";
 
 }  // namespace
 
@@ -100,7 +99,7 @@ State Context::StateOf(const std::string& name) {
     status_ = version.status();
     return State::kMissing;
   }
-  if (absl::StartsWith(id, kErasedPrefix)) {
+  if (absl::StartsWith(id, engine::kErasedPrefix)) {
     state = State::kErased;
   } else if (!version.ok()) {
     state = State::kMissing;

@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "google/protobuf/util/json_util.h"
@@ -106,11 +108,14 @@ bool IsNull(absl::string_view json) {
 
 // The reader takes an element for a list of one, and a list for its element.
 bool HasShape(const Step& step, absl::string_view json) {
-  const char first = json[json.find_first_not_of(" \t\r\n")];
+  const char first = json.front();
   const FieldDescriptor* field = step.field;
   const bool list =
       field->is_repeated() && !field->is_map() && step.select != Step::Select::kElement;
-  return list == (first == '[') || field->is_map();
+  if (field->is_map()) return true;
+  const bool object = !list && field->message_type() != nullptr &&
+                      field->message_type()->file()->package() != "google.protobuf";
+  return list == (first == '[') && (!object || first == '{');
 }
 
 // The reader's words, without its code and what it says of the wrapping.
@@ -133,6 +138,56 @@ absl::Status Misfit(const Step& step, absl::string_view why) {
                    why.empty() ? "" : ": ", why));
 }
 
+// The plain cases, without the reader, which makes itself a picture of the whole type first. False
+// leaves the rest, and all that is wrong, to it.
+bool ReadPlain(const FieldDescriptor* field, absl::string_view json, Message* value) {
+  const Reflection* reflection = value->GetReflection();
+  if (field->is_repeated()) return false;
+  if (field->cpp_type() == FieldDescriptor::CPPTYPE_INT64) {
+    if (json.size() > 2 && json.front() == '"') json = json.substr(1, json.size() - 2);
+    int64_t number = 0;
+    if (json.size() > 18 || json.find_first_not_of("0123456789") != absl::string_view::npos ||
+        !absl::SimpleAtoi(json, &number)) {
+      return false;
+    }
+    reflection->SetInt64(value, field, number);
+    return true;
+  }
+  if (json.size() < 2 || json.front() != '"' || json.find('\\') != absl::string_view::npos) {
+    return false;
+  }
+  const std::string text(json.substr(1, json.size() - 2));
+  if (field->type() == FieldDescriptor::TYPE_STRING) {
+    reflection->SetString(value, field, text);
+    return true;
+  }
+  if (field->type() != FieldDescriptor::TYPE_ENUM) return false;
+  const auto* named = field->enum_type()->FindValueByName(text);
+  if (named == nullptr) return false;
+  reflection->SetEnum(value, field, named);
+  return true;
+}
+
+absl::Status ReadMessage(const Step& step, absl::string_view json, Message* message) {
+  const auto status = google::protobuf::util::JsonStringToMessage(
+      google::protobuf::StringPiece(json.data(), json.size()), message);
+  if (status.ok()) return absl::OkStatus();
+  return Misfit(step,
+                ReaderText(absl::string_view(status.message().data(), status.message().size())));
+}
+
+absl::Status WithId(const Step& step, Message* element) {
+  const FieldDescriptor* key = KeyField(element->GetDescriptor());
+  if (key == nullptr) return absl::OkStatus();
+  const std::string id = element->GetReflection()->GetString(*element, key);
+  if (!id.empty() && id != step.key) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("its id is `", id.substr(0, 64), "`, but the path names `", step.key, "`"));
+  }
+  element->GetReflection()->SetString(element, key, step.key);
+  return absl::OkStatus();
+}
+
 // The element `key` of the list, made if it is not there.
 Message* MakeElement(Message* message, const FieldDescriptor* field, const std::string& key) {
   const Reflection* reflection = message->GetReflection();
@@ -150,8 +205,16 @@ absl::Status PutBelow(const Path& path, size_t at, const Message* value, Message
   const Reflection* reflection = message->GetReflection();
   const bool last = at + 1 == path.size();
   if (step.select == Step::Select::kEvery) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(FormatPath(path), ": `[*]` names no single value"));
+    if (value != nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(FormatPath(path), ": `[*]` names no single value"));
+    }
+    if (last) reflection->ClearField(message, step.field);
+    for (int i = 0; i < reflection->FieldSize(*message, step.field); ++i) {
+      Message* element = reflection->MutableRepeatedMessage(message, step.field, i);
+      if (absl::Status s = PutBelow(path, at + 1, value, element); !s.ok()) return s;
+    }
+    return absl::OkStatus();
   }
   if (step.select == Step::Select::kElement) {
     const int index = FindElement(*message, step.field, step.key);
@@ -200,37 +263,39 @@ absl::StatusOr<Value> ReadValue(const Path& path, absl::string_view json) {
     return absl::InvalidArgumentError(absl::StrCat("not JSON: ", s.message()));
   }
   if (IsNull(json)) return Value();
+  json = absl::StripAsciiWhitespace(json);
   if (!HasShape(step, json)) return Misfit(step, "");
-  // The reader knows messages only: one that holds nothing but the field.
+  Value value(google::protobuf::MessageFactory::generated_factory()
+                  ->GetPrototype(step.field->containing_type())
+                  ->New());
+  Message* holder = value.get();
+  const Reflection* reflection = holder->GetReflection();
+  if (ReadPlain(step.field, json, holder)) return value;
+  // A message is read by itself; for all else the reader needs one around it.
+  const bool message = step.field->message_type() != nullptr && !step.field->is_map() &&
+                       step.field->message_type()->file()->package() != "google.protobuf";
+  if (message && element) {
+    Message* one = reflection->AddMessage(holder, step.field);
+    absl::Status status = ReadMessage(step, json, one);
+    if (status.ok()) status = WithId(step, one);
+    if (!status.ok()) return status;
+    return value;
+  }
+  if (message && !step.field->is_repeated()) {
+    absl::Status status = ReadMessage(step, json, reflection->MutableMessage(holder, step.field));
+    if (!status.ok()) return status;
+    return value;
+  }
   std::string wrapped = absl::StrCat("{\"", step.field->name(), "\":");
   if (element && step.field->is_map()) {
     wrapped.push_back('{');
     values::AppendJsonString(step.key, &wrapped);
     absl::StrAppend(&wrapped, ":", json, "}");
   } else {
-    absl::StrAppend(&wrapped, element ? "[" : "", json, element ? "]" : "");
+    absl::StrAppend(&wrapped, json);
   }
   wrapped.push_back('}');
-  Value value(google::protobuf::MessageFactory::generated_factory()
-                  ->GetPrototype(step.field->containing_type())
-                  ->New());
-  const auto status = google::protobuf::util::JsonStringToMessage(wrapped, value.get());
-  if (!status.ok()) {
-    return Misfit(step,
-                  ReaderText(absl::string_view(status.message().data(), status.message().size())));
-  }
-  if (!element || step.field->is_map()) return value;
-  const Reflection* reflection = value->GetReflection();
-  if (reflection->FieldSize(*value, step.field) != 1) return Misfit(step, "");
-  Message* one = reflection->MutableRepeatedMessage(value.get(), step.field, 0);
-  if (const FieldDescriptor* key = KeyField(one->GetDescriptor())) {
-    const std::string id = one->GetReflection()->GetString(*one, key);
-    if (!id.empty() && id != step.key) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("its id is `", id.substr(0, 64), "`, but the path names `", step.key, "`"));
-    }
-    one->GetReflection()->SetString(one, key, step.key);
-  }
+  if (absl::Status s = ReadMessage(step, wrapped, holder); !s.ok()) return s;
   return value;
 }
 

@@ -32,7 +32,7 @@ absl::StatusOr<Value> ReadValue(const Path& path, absl::string_view json);
 
 // Puts a value in place, or removes what is there. Messages and elements around it that are not
 // there are made; for a removal they are not. An element that is not there is appended.
-// FAILED_PRECONDITION on a path with `[*]`.
+// Only a removal may have `[*]` in its path; a value gets FAILED_PRECONDITION.
 absl::Status PutValue(const Path& path, const google::protobuf::Message* value,
                       google::protobuf::Message* record);
 

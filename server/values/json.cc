@@ -331,25 +331,31 @@ class Writer {
   void WriteMap(const PlannedField& field, const Message& message, const Reflection& reflection) {
     const FieldDescriptor* key_field = field.field->message_type()->map_key();
     const int size = reflection.FieldSize(message, field.field);
-    std::vector<std::pair<std::string, const Message*>> entries;
+    struct Entry {
+      std::string key;
+      int index;
+    };
+    std::vector<Entry> entries;
     entries.reserve(size);
     for (int i = 0; i < size; ++i) {
-      const Message& entry = reflection.GetRepeatedMessage(message, field.field, i);
-      entries.emplace_back(MapKey(entry, key_field), &entry);
+      entries.push_back(
+          {MapKey(reflection.GetRepeatedMessage(message, field.field, i), key_field), i});
     }
-    std::stable_sort(entries.begin(), entries.end(),
-                     [](const auto& a, const auto& b) { return Utf16Less(a.first, b.first); });
+    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+      return a.key == b.key ? a.index < b.index : Utf16Less(a.key, b.key);
+    });
     const PlannedField& value = field.below->fields[1];  // "key" < "value"
     out_->push_back('{');
     bool first = true;
     for (size_t i = 0; i < entries.size(); ++i) {
       // Entries added by reflection may repeat a key: the last one counts, as on the wire.
-      if (i + 1 < entries.size() && entries[i + 1].first == entries[i].first) continue;
+      if (i + 1 < entries.size() && entries[i + 1].key == entries[i].key) continue;
       if (!first) out_->push_back(',');
       first = false;
-      AppendJsonString(entries[i].first, out_);
+      AppendJsonString(entries[i].key, out_);
       out_->push_back(':');
-      WriteField(value, *entries[i].second, *entries[i].second->GetReflection());
+      const Message& entry = reflection.GetRepeatedMessage(message, field.field, entries[i].index);
+      WriteField(value, entry, *entry.GetReflection());
     }
     out_->push_back('}');
   }

@@ -161,6 +161,7 @@ class Collection:
 @dataclasses.dataclass
 class Failure:
     code: Code
+    message: str
     reason: str
     metadata: dict[str, str]
     fields: list[str]  # of BadRequest
@@ -176,7 +177,7 @@ def failure_of(error: grpc.RpcError) -> Failure:
     assert status.code == error.code().value[0]
     assert status.message == error.details()
     assert status.message
-    found = Failure(error.code(), "", {}, [], [], None)
+    found = Failure(error.code(), status.message, "", {}, [], [], None)
     infos = 0
     for detail in status.details:
         info = error_details_pb2.ErrorInfo()

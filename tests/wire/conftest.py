@@ -16,6 +16,11 @@ RESOURCES = [("detente-server", r) for r in contract.detente().resources] + [
 
 @pytest.fixture(scope="session")
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
+    yield from running(tmp_path_factory)
+
+
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
+    """Both servers, with empty stores."""
     contracts = {
         "detente-server": contract.detente(),
         "detente-server-specimen": contract.specimen(),

@@ -122,6 +122,7 @@ def test_paths_in_citations_and_restrictions(client: Client, world: World) -> No
     bad = ["nothing", "participants.person", "participants[0].person", "note.x", ""]
     record.citations[0].fields[:] = bad[:4]
     record.restricted_fields[:] = bad
+    record.citations[0].asserted_value = ""
     citation = f'citations["{ELEMENT}"]'
     fields = [f"restricted_fields[{i}]" for i in (0, 1, 2, 3, 4, 4)]  # empty: also no path
     refused(client, record, [*(f"{citation}.fields[{i}]" for i in range(4)), *fields])

@@ -402,5 +402,123 @@ TEST(RegistryTest, ElementsOfListsHaveIds) {
   }
 }
 
+// --- what citations assert ----------------------------------------------------------------------
+
+std::string Cites(const std::string& fields, const std::string& asserted) {
+  return absl::StrCat(
+      "headcount { best: 5 } participants { id: 'a' person: 'persons/a' } citations { id: 'c' "
+      "source: "
+      "'sources/s' fields: [",
+      fields, "] asserted_value: '", asserted, "' }");
+}
+
+TEST(AssertedValueTest, WhatASourceCanAssert) {
+  for (const auto& [fields, asserted] : std::vector<std::pair<std::string, std::string>>{
+           {"'display_name'", "\"other\""},
+           {"'headcount'", R"({"low": 4, "text": "over 4"})"},
+           {"'headcount.best'", "7"},
+           {"'effective_date'", R"({"edtf": "2025-12-13?"})"},
+           {"'effective_date.edtf'", R"("2025-12")"},
+           {"'effective_date'", R"({"state": "UNKNOWN"})"},
+           {"'mechanism'", R"("AMNESTY")"},
+           {"'mechanism'", "null"},
+           {"'participants[\"a\"]'", "null"},
+           {"'participants[\"b\"]'", R"({"person": "persons/b"})"},
+           {"'participants[\"b\"]'", "null"},
+           {"'participants[\"a\"].outcomes[\"1\"]'", R"({"kind": "FREED"})"},
+           {"'participants'", R"([{"person": "persons/b"}])"},
+           {"'labels'", R"({"a": "b"})"},
+           {"'unnamed_remainder.total'", R"({"best": 3})"},
+       }) {
+    const absl::Status status = Check<v1::Release>(Cites(fields, asserted));
+    EXPECT_TRUE(status.ok()) << fields << asserted << status;
+  }
+  EXPECT_TRUE(Check<v1::Detention>(R"(person: "persons/a" citations { id: "c" source: "sources/s"
+                                      fields: "days_held" asserted_value: '{"best": 1808}' })")
+                  .ok());
+}
+
+TEST(AssertedValueTest, WhatNoneCan) {
+  auto refused = [&](const std::string& fields, const std::string& asserted, absl::string_view what,
+                     absl::string_view part = "asserted_value") {
+    const absl::Status status = Check<v1::Release>(Cites(fields, asserted));
+    EXPECT_THAT(testing::Violations(status),
+                ElementsAre(::testing::AllOf(
+                    ::testing::StartsWith(absl::StrCat("record.citations[\"c\"].", part, ": ")),
+                    HasSubstr(std::string(what)))))
+        << fields << asserted << status;
+  };
+  refused("", "5", "exactly one path in `fields` expected, got 0");
+  refused("'mechanism', 'headcount'", "null", "exactly one path in `fields` expected, got 2");
+  refused("'participants[*].person'", R"("persons/a")", "no single value");
+  for (const char* field :
+       {"name", "uid", "etag", "revision", "create_time", "update_time", "delete_time",
+        "review_state", "visibility", "restricted_fields", "citations"}) {
+    refused(absl::StrCat("'", field, "'"), "null", "about the record itself");
+  }
+  refused("'effective_date.earliest'", "null", "is computed");
+  refused("'effective_date.earliest.year'", "5", "is computed");
+  refused("'participants[\"a\"].id'", R"("b")", "assert the element");
+  refused("'headcount'", "many", "not JSON: a value expected at byte 0");
+  refused("'headcount'", R"("many")", "an object of Estimate");
+  refused("'headcount'", R"({"low": 5, "best": 4})", "headcount.low: low <= best expected");
+  refused("'headcount'", R"({"best": -4})", "headcount.best: a count from 0 on");
+  refused("'effective_date'", R"({"edtf": "yesterday"})", "effective_date.edtf: `yesterday`");
+  refused("'effective_date'", "{}", "effective_date.edtf: a date in EDTF expected");
+  refused("'effective_date.edtf'", R"("2025-13")", "edtf: `2025-13`: month 01..12");
+  refused("'mechanism'", R"("FREEDOM")", "one of PARDON");
+  refused("'mechanism'", "99", "has no value 99");
+  refused("'ordered_by.person'", R"("sources/a")", "the name of a record expected");
+  refused("'region_code'", R"("Belarus")", "ISO 3166-1");
+  refused("'participants[\"a\"].outcomes[\"1\"]'", "{}", "kind: is required");
+  refused("'participants[\"a\"]'", R"({"id": "b"})", "the path names `a`");
+  refused("'participants[\"z\"].person'", R"("persons/a")", "the record has no `z`", "fields");
+  refused("'note'", R"("a", "visibility": "RESTRICTED")", "not JSON");
+}
+
+TEST(AssertedValueTest, CitationsNameElementsThatAreThere) {
+  const std::string cites =
+      "participants { id: 'a' person: 'persons/a' } citations { id: 'c' source: 'sources/s' ";
+  EXPECT_TRUE(
+      Check<v1::Release>(cites + "fields: ['participants[\"a\"].person', 'participants[*]'] }")
+          .ok());
+  EXPECT_VIOLATES(v1::Release, cites + "fields: ['note', 'participants[\"z\"].person'] }",
+                  "record.citations[\"c\"].fields: ", "has no `z` in participants");
+  EXPECT_VIOLATES(
+      v1::Release,
+      cites + "fields: 'participants[\"a\"].outcomes[\"1\"].kind' stance: CONTRADICTS }",
+      "record.citations[\"c\"].fields: ", "has no `1` in outcomes");
+  EXPECT_VIOLATES(v1::Release, cites + "fields: 'labels[\"x\"]' }",
+                  "record.citations[\"c\"].fields: ", "has no `x` in labels");
+}
+
+// A mask takes a part of what is sent: the elements, or a citation's other fields, may be stored.
+TEST(AssertedValueTest, APartNeedNotHaveWhatItSpeaksOf) {
+  EXPECT_TRUE(Check<v1::Release>("citations { id: 'c' source: 'sources/s' fields: "
+                                 "'participants[\"a\"].person' }",
+                                 Validate::kPartial)
+                  .ok());
+  EXPECT_TRUE(
+      Check<v1::Release>("citations { id: 'c' asserted_value: '7' }", Validate::kPartial).ok());
+  EXPECT_FALSE(Check<v1::Release>("citations { id: 'c' source: 'sources/s' asserted_value: '7' }",
+                                  Validate::kMerged)
+                   .ok());
+}
+
+TEST(AssertedValueTest, ComesInTheFormThatRecordsHave) {
+  const auto& resource = testing::ResourceOf(v1::Release());
+  auto read = [&](absl::string_view path, absl::string_view json) {
+    const query::Path at = *query::ParsePath(path, v1::Release::descriptor());
+    return *query::ValueAt(**ReadAsserted(resource, at, json), {at.back()});
+  };
+  EXPECT_EQ(read("effective_date", R"({"edtf":"2025"})"), R"({"edtf":"2025","state":"VALUE"})");
+  EXPECT_THAT(
+      read("participants[\"a\"]", R"({"person":"persons/a","outcomes":[{"kind":"FREED"}]})"),
+      ::testing::MatchesRegex(
+          R"(\{"id":"a","outcomes":\[\{"id":"[a-z2-7]+","kind":"FREED"\}\],"person":"persons/a"\})"));
+  EXPECT_EQ(read("effective_date", R"({"edtf":"2025","earliest":{"year":1}})"),
+            R"({"edtf":"2025","state":"VALUE"})");
+}
+
 }  // namespace
 }  // namespace detente::engine

@@ -31,11 +31,14 @@ TEST_F(DanglingReferencesTest, ToRecords) {
   EXPECT_THAT(Found(), IsEmpty());
 }
 
-TEST_F(DanglingReferencesTest, ToRecordsThatAreNotThere) {
-  // What a store may come to hold by other ways than writes: then it is still told.
-  Put<v1::Person>("erased-x", "");
-  Put<v1::Detention>("d", "person: 'persons/erased-x'");
-  EXPECT_THAT(Found(), ElementsAre("NOTE persons/erased-x was erased @ detentions/d person"));
+TEST_F(DanglingReferencesTest, ToErasedRecords) {
+  Put<v1::Detention>("d", "person: 'persons/a'");
+  engine::EraseRequest erase;
+  erase.records = {{&testing::ResourceOf(v1::Person()), "a"}};
+  auto erased = engine_->Erase(erase);
+  ASSERT_OK(erased);
+  const std::string line = " was erased @ detentions/d person";
+  EXPECT_THAT(Found(), ElementsAre("NOTE " + erased->names[0] + line));
 }
 
 TEST_F(DanglingReferencesTest, ToElements) {

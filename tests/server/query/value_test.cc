@@ -103,7 +103,18 @@ TEST(ValueTest, NullRemovesAndMakesNothing) {
                            "participants[\"z\"]"}) {
     ASSERT_TRUE(SetValue(At(path), "null", &release).ok());
   }
-  EXPECT_EQ(release.SerializeAsString(), Sample().SerializeAsString());
+  EXPECT_EQ(values::ToJson(release, values::JsonOf::kEverything),
+            values::ToJson(Sample(), values::JsonOf::kEverything));
+}
+
+TEST(ValueTest, OnlyARemovalGoesToEveryElement) {
+  v1::Release release = Sample();
+  ASSERT_TRUE(PutValue(At("participants[*].person"), nullptr, &release).ok());
+  EXPECT_EQ(*ValueAt(release, At("participants")),
+            R"([{"id":"a","outcomes":[{"id":"1","kind":"FREED"}]},{"id":"b"},{"id":"c"}])");
+  EXPECT_FALSE(PutValue(At("participants[*].person"), &release, &release).ok());
+  ASSERT_TRUE(PutValue(At("participants[*]"), nullptr, &release).ok());
+  EXPECT_EQ(release.participants_size(), 0);
 }
 
 TEST(ValueTest, AFieldOfAOneofTakesThePlaceOfTheOther) {
