@@ -42,7 +42,7 @@ def test_the_page_is_true(tmp_path: pathlib.Path) -> None:
     outputs = {" ".join(command[1:3]): output for command, output in ran}
     assert "headcount: 123" in outputs["evidence releases/by-2025-12-13"]
     assert "by Bob  second look" in outputs["history releases/by-2025-12-13"]
-    assert '+ note: "Seen again."' in outputs["diff 1"]
+    assert '→ "Seen again."\n' in outputs["diff 1"]
     assert "Seen again." not in outputs["rollback releases/by-2025-12-13"]
     [program] = [output for command, output in ran if command[1] == "-c"]
     assert '~ review_state: "REVIEWED" → "DISPUTED"' in program
