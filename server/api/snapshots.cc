@@ -61,6 +61,7 @@ absl::StatusOr<Bytes> GetSnapshot(const Call& call) {
 }
 
 absl::StatusOr<Bytes> DeleteSnapshot(const Call& call) {
+  if (absl::Status s = engine::RejectUnknownFields(call.request, ""); !s.ok()) return s;
   std::string id;
   absl::Status status = ParseId("snapshots", GetString(call.request, "name"), "name", &id);
   return status.ok() ? Answer(call.engine.DeleteSnapshot(id)) : status;

@@ -298,7 +298,7 @@ def test_invalid_utf_8(client: Client) -> None:
         data = varint(strings[0] << 3 | 2) + varint(len(bad)) + bad
         assert send(client, method, data) == (INVALID, "MALFORMED_REQUEST"), method.full_name
         record = method.input_type.fields[0]
-        if method.name.startswith(("Create", "Update")):
+        if record.message_type is not None and "note" in record.message_type.fields_by_name:
             inner = varint(15 << 3 | 2) + varint(len(bad)) + bad
             data = varint(record.number << 3 | 2) + varint(len(inner)) + inner
             assert send(client, method, data) == (INVALID, "MALFORMED_REQUEST"), method.full_name
@@ -314,7 +314,9 @@ def test_nesting_10000_deep(client: Client) -> None:
         assert send(client, method, groups) == (INVALID, "MALFORMED_REQUEST"), method.full_name
         # As messages they are a field that nobody knows, and no nesting.
         code, reason = send(client, method, messages)
-        write = method.name.startswith(("Create", "Update", "Delete", "Undelete", "BatchWrite"))
+        write = method.name.startswith(
+            ("Create", "Update", "Delete", "Undelete", "Rollback", "BatchWrite", "Erase")
+        )
         assert not write or (code, reason) == (INVALID, "UNKNOWN_FIELD"), method.full_name
     # In a record inside of an Any, and in a text that holds JSON.
     request = client.contract.new("detente.v1.BatchWriteRequest")

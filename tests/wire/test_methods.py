@@ -863,16 +863,11 @@ def test_request_id_and_reason_have_limits(records: Collection, its_world: World
 
 
 def test_what_is_not_served_yet(records: Collection, its_world: World) -> None:
-    made = make(records, its_world)
+    make(records, its_world)
     code, reason = Code.UNIMPLEMENTED, "METHOD_NOT_IMPLEMENTED"
     for arguments in ({"filter": "note = x"}, {"order_by": "note"}, {"return_total_size": True}):
         failure = refuses(code, reason, records.list, **arguments)
         assert failure.metadata == {"feature": next(iter(arguments))}
-    for at in ({"read_time": {"seconds": 1}}, {"snapshot": "snapshots/x"}):
-        feature = {"feature": f"at.{next(iter(at))}"}
-        assert refuses(code, reason, records.list, at=at).metadata == feature
-        assert refuses(code, reason, records.get, made.name, at=at).metadata == feature
-        assert refuses(code, reason, records.batch_get, made.name, at=at).metadata == feature
 
 
 # --- BatchWrite ---------------------------------------------------------------------------------
@@ -1069,7 +1064,7 @@ def test_unknown_fields_are_refused_in_writes(records: Collection, its_world: Wo
 
 def test_a_message_of_every_method_is_known(records: Collection) -> None:
     """Each method of the service is one that this suite calls."""
-    verbs = ("get", "list", "create", "update", "delete", "undelete", "batch_get")
+    verbs = ("get", "list", "create", "update", "delete", "undelete", "batch_get", "rollback")
     called = {records.method(v).name for v in (*verbs, "list_revisions")}
     assert called == set(records.resource.service.methods_by_name)
     assert message_factory.GetMessageClass(records.method("get").output_type)
