@@ -120,7 +120,10 @@ class InvalidArgumentError(Error, ValueError):
 
 
 class ConflictError(Error):
-    """The record has changed since it was read: read it again, and try again."""
+    """The record has changed since it was read: read it again, and try again.
+
+    Or, with the reason ERASED, an erasure has ended a read: read again.
+    """
 
     code = Code.ABORTED
 
