@@ -15,7 +15,6 @@ namespace {
 using engine::CommitRequest;
 using engine::CommitResult;
 using engine::Operation;
-using engine::Resource;
 using google::protobuf::Message;
 
 // What all writes carry beside their operations.

@@ -141,7 +141,7 @@ class Eraser {
           if (record.ok()) CollectTexts(**record, &texts_);
           return status.ok();
         });
-    if (status.ok()) status = read;
+    if (status.ok()) status = std::move(read);
     targets_.push_back({&resource, id, std::move(new_id), (*head)->uid});
     return status;
   }
@@ -194,11 +194,13 @@ class Eraser {
 
   std::vector<std::string> NewNames() const {
     std::vector<std::string> names;
+    names.reserve(targets_.size());
     for (const Target& target : targets_) names.push_back(target.resource->Name(target.new_id));
     return names;
   }
   std::vector<store::Touched> Touched() const {
     std::vector<store::Touched> touched;
+    touched.reserve(targets_.size());
     for (const Target& target : targets_) {
       touched.push_back({target.resource->collection, target.new_id, store::Change::kErased});
     }
@@ -373,14 +375,15 @@ absl::Status Engine::EraseAlone(const EraseRequest& request, EraseResult* result
     status = InvalidField("reason", "is kept, and holds a name or an id of what is to be erased");
   }
   if (!status.ok()) return status;
-  if (request.validate_only) {
-    result->revision = revision - 1;
-    return eraser.FindMentions(&result->mentions);
-  }
   status = writer->Begin();
   if (!status.ok()) return status;
   status = eraser.Run();
   if (status.ok()) status = eraser.FindMentions(&result->mentions);
+  result->rewritten = eraser.rewritten();
+  if (status.ok() && request.validate_only) {
+    result->revision = revision - 1;
+    return writer->Rollback();
+  }
   if (status.ok()) {
     status = writer->PutCommit(
         {revision, time, request.caller, request.reason, request.method, request.request_id, ""},
@@ -398,7 +401,6 @@ absl::Status Engine::EraseAlone(const EraseRequest& request, EraseResult* result
   newest_.store(revision, std::memory_order_release);
   result->revision = revision;
   result->names = eraser.NewNames();
-  result->rewritten = eraser.rewritten();
   return Purge();
 }
 

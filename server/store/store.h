@@ -177,7 +177,8 @@ class Writer : public Reader {
   virtual absl::Status Rollback() = 0;
   virtual absl::Status PutSnapshot(const Snapshot& snapshot) = 0;
 
-  // For erasures. Visits all versions, superseded ones too, whose payload holds one of the texts.
+  // For erasures. Visits all versions, superseded ones too, whose payload or id holds one of the
+  // texts.
   virtual absl::Status Containing(absl::string_view collection, absl::Span<const std::string> texts,
                                   absl::FunctionRef<bool(Version&)> visit) = 0;
   // Replaces the payload of one version in its place.

@@ -32,9 +32,9 @@ absl::Status SqliteSession::Containing(absl::string_view collection,
   if (texts.empty()) return absl::OkStatus();
   if (auto known = shared_->Find(collection); !known.ok()) return known.status();
   for (absl::string_view table : {"head_", "past_"}) {
-    auto find =
-        db_.Once(absl::StrCat("SELECT " DETENTE_VERSION_COLUMNS " FROM ", table, collection,
-                              " WHERE ", HoldsOne("payload", texts.size()), " ORDER BY id, since"));
+    auto find = db_.Once(absl::StrCat("SELECT " DETENTE_VERSION_COLUMNS " FROM ", table, collection,
+                                      " WHERE ", HoldsOne("payload", texts.size()), " OR ",
+                                      HoldsOne("id", texts.size()), " ORDER BY id, since"));
     if (!find.ok()) return find.status();
     for (const std::string& text : texts) (*find)->BindBlob(text);
     while (true) {

@@ -215,25 +215,29 @@ TEST(EraseTest, SaysWhoStillSpeaksOfIt) {
   ASSERT_OK(WriteOf(*story.engine, Create(speaks, "friend")));
   speaks.set_note("nothing");
   ASSERT_OK(WriteOf(*story.engine, Update(speaks, "friend")));
+  const auto named = Proto<v1::Detention>("person: 'persons/zyxwvut-qponm'");
+  ASSERT_OK(WriteOf(*story.engine, Create(named, "of-zyxwvut-qponm")));
   EraseRequest request = story.Erasure();
   request.validate_only = true;
   auto would = story.engine->Erase(request);
   ASSERT_OK(would);
   EXPECT_THAT(would->names, IsEmpty());
-  EXPECT_EQ(would->revision, 9);
+  EXPECT_EQ(would->revision, 10);
   std::vector<std::string> mentioned;
   for (const Mention& mention : would->mentions) mentioned.push_back(mention.name);
-  EXPECT_THAT(mentioned, ElementsAre("detentions/d", "persons/friend", "releases/r"));
+  EXPECT_THAT(mentioned, ElementsAre("detentions/of-zyxwvut-qponm", "persons/friend"));
   EXPECT_THAT(would->mentions[1].revisions, ElementsAre(8));
+  EXPECT_EQ(would->rewritten, 4);
   ASSERT_OK(story.engine->GetNewest(testing::ResourceOf(speaks), "zyxwvut-qponm"));
 
   // The references are rewritten; the friend's text is left, unless it is named too.
   request.validate_only = false;
   request.records.emplace_back(&testing::ResourceOf(speaks), "friend");
+  request.records.emplace_back(&testing::ResourceOf(named), "of-zyxwvut-qponm");
   auto result = story.engine->Erase(request);
   ASSERT_OK(result);
   EXPECT_THAT(result->mentions, IsEmpty());
-  EXPECT_THAT(result->names, SizeIs(2));
+  EXPECT_THAT(result->names, SizeIs(3));
   for (const char* text : kStrings) EXPECT_THAT(FilesWith(folder, text), IsEmpty()) << text;
   EXPECT_THAT(FilesWith(folder, "a friend of"), IsEmpty());
 }
@@ -390,10 +394,10 @@ TEST(LedgerTest, ASpoiledLedgerIsNotPassedOver) {
   {
     OpenEngine(folder.File());
   }
-  for (const char* line : {"nonsense", "erased-x", "0123 erased-x",
-                           "zz34567890123456789012345678901234567890123456789012345678901234 "
-                           "erased-x",
-                           "1234567890123456789012345678901234567890123456789012345678901234 x"}) {
+  const std::string digits(64, '7');
+  for (const std::string& line :
+       {std::string("nonsense"), std::string("erased-x"), std::string("0123 erased-x"),
+        "zz" + digits.substr(2) + " erased-x", digits + " x", digits + "erased-x"}) {
     std::ofstream(folder.File() + ".erasures") << "# a comment\n" << line << "\n";
     store::SqliteOptions options;
     auto store = store::OpenSqlite(folder.File(), testing::Collections(), options);
