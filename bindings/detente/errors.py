@@ -217,7 +217,7 @@ def from_status(code: int, message: str, details: bytes) -> Error:
             if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
                 info = error_details_pb2.ErrorInfo.FromString(detail.value)
                 error.reason = info.reason
-                error.metadata = dict(info.metadata)
+                error.metadata = dict(sorted(info.metadata.items()))  # a map has no order
             elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
                 bad = error_details_pb2.BadRequest.FromString(detail.value)
                 error.field_violations = tuple(

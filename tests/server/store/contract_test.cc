@@ -593,6 +593,62 @@ TEST(SqliteFileTest, OtherFilesAreLeftAlone) {
   EXPECT_FAILS(OpenStatus(folder.File("newer.db"), create), kFailedPrecondition, STORE_UNUSABLE);
 }
 
+// As the first version wrote it: two versions of one record, no salts.
+constexpr char kFormat1[] = R"sql(
+PRAGMA journal_mode = WAL;
+PRAGMA application_id = 1156009598; PRAGMA user_version = 1;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE commits (
+  revision INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
+  method TEXT NOT NULL, request_id TEXT NOT NULL, request_hash BLOB NOT NULL);
+CREATE UNIQUE INDEX commits_request ON commits (request_id, actor) WHERE request_id <> '';
+CREATE TABLE touches (
+  revision INTEGER, ordinal INTEGER, collection TEXT NOT NULL, id TEXT NOT NULL,
+  PRIMARY KEY (revision, ordinal)) WITHOUT ROWID;
+CREATE TABLE refs (target TEXT, referrer TEXT, PRIMARY KEY (target, referrer)) WITHOUT ROWID;
+CREATE TABLE head_things (
+  id TEXT NOT NULL UNIQUE, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE past_things (
+  id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
+  until INTEGER NOT NULL, UNIQUE (id, since));
+INSERT INTO meta VALUES ('page_token_key', x'00');
+INSERT INTO commits VALUES (1, 10, 'a', 'r', 'm', '', x''), (2, 20, 'a', 'r', 'm', '', x'');
+INSERT INTO touches VALUES (1, 0, 'things', 'x'), (2, 0, 'things', 'x');
+INSERT INTO past_things VALUES ('x', 'u', 1, 10, 10, 0, 'one', 2);
+INSERT INTO head_things VALUES ('x', 'u', 2, 10, 20, 0, 'two'), ('y', 'v', 2, 20, 20, 0, 'why');
+)sql";
+
+TEST(SqliteFileTest, TheFirstFormatIsBroughtUp) {
+  detente::testing::TempDir folder;
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(folder.File().c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, kFormat1, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+  sqlite3_close(db);
+  SqliteOptions read_only;
+  read_only.read_only = true;
+  EXPECT_FAILS(OpenStatus(folder.File(), read_only), kFailedPrecondition, STORE_UNUSABLE);
+  std::string salt;
+  for (int times = 0; times < 2; ++times) {
+    auto store = OpenSqlite(folder.File(), kCollections, {});
+    ASSERT_OK(store);
+    auto reader = *(*store)->NewReader();
+    auto now = **reader->Get("things", "x", {2}), then = **reader->Get("things", "x", {1});
+    EXPECT_EQ(now.payload, "two");
+    EXPECT_EQ(then.payload, "one");
+    EXPECT_EQ(now.salt.size(), 16);
+    EXPECT_EQ(then.salt, now.salt);
+    EXPECT_NE((**reader->Get("things", "y", {2})).salt, now.salt);
+    if (times > 0) {
+      EXPECT_EQ(now.salt, salt);
+    }
+    salt = now.salt;
+    EXPECT_THAT(*reader->Touches(1), ElementsAre(Touched{"things", "x", Change::kUnknown}));
+    EXPECT_EQ(*reader->RevisionAt(15), 1);
+  }
+}
+
 TEST(SqliteFileTest, PathsAreNotUris) {
   detente::testing::TempDir folder;
   SqliteOptions create;
