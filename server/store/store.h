@@ -178,7 +178,7 @@ class Writer : public Reader {
   virtual absl::Status PutSnapshot(const Snapshot& snapshot) = 0;
 
   // For erasures. Visits all versions, superseded ones too, whose payload or id holds one of the
-  // texts.
+  // texts; of many texts, some twice.
   virtual absl::Status Containing(absl::string_view collection, absl::Span<const std::string> texts,
                                   absl::FunctionRef<bool(Version&)> visit) = 0;
   // Replaces the payload of one version in its place.

@@ -15,6 +15,9 @@ namespace {
 // How long another process may take to end its read.
 constexpr int kForeignReaderMilliseconds = 2'000;
 
+// Of one statement: SQLite takes expressions up to 1,000 deep.
+constexpr size_t kTextsAtOnce = 400;
+
 // "instr(column, ?1) OR instr(column, ?2) …": the bytes as they are, in a text too.
 std::string HoldsOne(absl::string_view column, size_t texts) {
   std::string sql;
@@ -29,20 +32,23 @@ std::string HoldsOne(absl::string_view column, size_t texts) {
 absl::Status SqliteSession::Containing(absl::string_view collection,
                                        absl::Span<const std::string> texts,
                                        absl::FunctionRef<bool(Version&)> visit) {
-  if (texts.empty()) return absl::OkStatus();
   if (auto known = shared_->Find(collection); !known.ok()) return known.status();
-  for (absl::string_view table : {"head_", "past_"}) {
-    auto find = db_.Once(absl::StrCat("SELECT " DETENTE_VERSION_COLUMNS " FROM ", table, collection,
-                                      " WHERE ", HoldsOne("payload", texts.size()), " OR ",
-                                      HoldsOne("id", texts.size()), " ORDER BY id, since"));
-    if (!find.ok()) return find.status();
-    for (const std::string& text : texts) (*find)->BindBlob(text);
-    while (true) {
-      auto row = (*find)->Step("read");
-      if (!row.ok()) return row.status();
-      if (!*row) break;
-      Version version = (*find)->ReadVersion();
-      if (!visit(version)) return absl::OkStatus();
+  for (; !texts.empty(); texts.remove_prefix(std::min(texts.size(), kTextsAtOnce))) {
+    const auto some = texts.subspan(0, kTextsAtOnce);
+    for (absl::string_view table : {"head_", "past_"}) {
+      auto find =
+          db_.Once(absl::StrCat("SELECT " DETENTE_VERSION_COLUMNS " FROM ", table, collection,
+                                " WHERE ", HoldsOne("payload", some.size()), " OR ",
+                                HoldsOne("id", some.size()), " ORDER BY id, since"));
+      if (!find.ok()) return find.status();
+      for (const std::string& text : some) (*find)->BindBlob(text);
+      while (true) {
+        auto row = (*find)->Step("read");
+        if (!row.ok()) return row.status();
+        if (!*row) break;
+        Version version = (*find)->ReadVersion();
+        if (!visit(version)) return absl::OkStatus();
+      }
     }
   }
   return absl::OkStatus();
@@ -106,12 +112,15 @@ absl::Status SqliteSession::EraseRecord(absl::string_view collection, absl::stri
     for (absl::string_view value : step.values) statement.Bind(value);
     if (absl::Status s = statement.Run(); !s.ok()) return s;
   }
-  if (texts.empty()) return absl::OkStatus();
-  auto reasons = db_.Once(absl::StrCat("UPDATE commits SET reason = '' WHERE reason <> '' AND (",
-                                       HoldsOne("reason", texts.size()), ")"));
-  if (!reasons.ok()) return reasons.status();
-  for (const std::string& text : texts) (*reasons)->BindBlob(text);
-  return (*reasons)->Run();
+  for (; !texts.empty(); texts.remove_prefix(std::min(texts.size(), kTextsAtOnce))) {
+    const auto some = texts.subspan(0, kTextsAtOnce);
+    auto reasons = db_.Once(absl::StrCat("UPDATE commits SET reason = '' WHERE reason <> '' AND (",
+                                         HoldsOne("reason", some.size()), ")"));
+    if (!reasons.ok()) return reasons.status();
+    for (const std::string& text : some) (*reasons)->BindBlob(text);
+    if (absl::Status s = (*reasons)->Run(); !s.ok()) return s;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SqliteSession::PutErasure(const Erasure& erasure, Revision revision) {
