@@ -70,16 +70,6 @@ absl::Status ParseFields(const google::protobuf::RepeatedPtrField<std::string>& 
   return violations.empty() ? absl::OkStatus() : InvalidFields(violations);
 }
 
-absl::StatusOr<std::unique_ptr<Message>> Parse(const Resource& resource,
-                                               const store::Version& version) {
-  std::unique_ptr<Message> record(resource.prototype->New());
-  if (!record->ParseFromString(version.payload)) {
-    return absl::DataLossError(
-        absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
-  }
-  return record;
-}
-
 absl::StatusOr<Bytes> GetEvidence(const Call& call) {
   const auto& request = static_cast<const v1::GetEvidenceRequest&>(call.request);
   std::string id;
@@ -92,7 +82,7 @@ absl::StatusOr<Bytes> GetEvidence(const Call& call) {
   if (!view.ok()) return view.status();
   auto version = call.engine.Get(**resource, id, *view);
   if (!version.ok()) return version.status();
-  auto record = Parse(**resource, *version);
+  auto record = engine::ParsePayload(**resource, *version);
   if (!record.ok()) return record.status();
   SourceCache sources(call.engine, *view);
   const evidence::Dossier dossier(**resource, **record);
@@ -159,7 +149,7 @@ class ConflictLister {
   // full or has failed.
   bool Take(const Resource& resource, const store::Version& version, const std::string* after) {
     if (!filler_.GoOn()) return false;
-    auto record = Parse(resource, version);
+    auto record = engine::ParsePayload(resource, version);
     if (!record.ok()) return Fail(record.status());
     const evidence::Dossier dossier(resource, **record);
     bool passed = after == nullptr;

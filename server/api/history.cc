@@ -28,12 +28,11 @@ int64_t MicrosOf(const Timestamp& time) {
 
 absl::StatusOr<std::unique_ptr<Message>> Parse(const Resource& resource,
                                                const MaybeVersion& version) {
-  std::unique_ptr<Message> record(resource.prototype->New());
   // An absent record and a deleted one have no content.
-  if (!version.has_value() || version->delete_time != 0) return record;
-  if (record->ParseFromString(version->payload)) return record;
-  return absl::DataLossError(
-      absl::StrCat(resource.Name(version->id), ": its stored bytes can't be read"));
+  if (!version.has_value() || version->delete_time != 0) {
+    return std::unique_ptr<Message>(resource.prototype->New());
+  }
+  return engine::ParsePayload(resource, *version);
 }
 
 // What differs between two states of a record; without a kind where nothing does.

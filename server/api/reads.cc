@@ -50,15 +50,15 @@ absl::StatusOr<Shape> ShapeOf(const Call& call) {
 absl::StatusOr<std::string> Encode(const Resource& resource, const Version& version,
                                    const query::Mask& mask, Teller* teller = nullptr,
                                    bool only_spoken_of = false) {
-  std::string bytes;
-  engine::AppendRecord(resource, version, &bytes);
   if (teller != nullptr && teller->telling().plain()) teller = nullptr;
-  if (mask.everything() && teller == nullptr) return bytes;
-  std::unique_ptr<Message> record(resource.prototype->New());
-  if (!record->ParseFromString(bytes)) {
-    return absl::DataLossError(
-        absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
+  if (mask.everything() && teller == nullptr) {
+    std::string bytes;
+    engine::AppendRecord(resource, version, &bytes);
+    return bytes;
   }
+  auto parsed = engine::ParseRecord(resource, version);
+  if (!parsed.ok()) return parsed.status();
+  std::unique_ptr<Message> record = *std::move(parsed);
   if (teller != nullptr) {
     auto told = teller->Tell(resource, *record);
     if (!told.ok()) return told.status();

@@ -196,7 +196,7 @@ class Application {
 
   absl::Status Update(Operation& operation, store::Version stored, Written* written) {
     const Resource& resource = *operation.resource;
-    auto before = Parse(resource, stored);
+    auto before = ParsePayload(resource, stored);
     if (!before.ok()) return before.status();
     if (operation.mask.everything()) {
       KeepUnknownFields(**before, operation.record.get());
@@ -259,9 +259,9 @@ class Application {
       return NotFound(name, absl::StrCat(then->has_value() ? "was deleted" : "did not exist",
                                          " at revision ", operation.revision));
     }
-    auto before = Parse(resource, stored);
+    auto before = ParsePayload(resource, stored);
     if (!before.ok()) return before.status();
-    auto after = Parse(resource, **then);
+    auto after = ParsePayload(resource, **then);
     if (!after.ok()) return after.status();
     Derive(after->get());
     written->version = std::move(stored);
@@ -273,7 +273,7 @@ class Application {
   }
 
   absl::Status Delete(const Operation& operation, store::Version stored, Written* written) {
-    auto record = Parse(*operation.resource, stored);
+    auto record = ParsePayload(*operation.resource, stored);
     if (!record.ok()) return record.status();
     written->version = std::move(stored);
     written->version.delete_time = time_;
@@ -285,7 +285,7 @@ class Application {
   }
 
   absl::Status Undelete(const Resource& resource, store::Version stored, Written* written) {
-    auto record = Parse(resource, stored);
+    auto record = ParsePayload(resource, stored);
     if (!record.ok()) return record.status();
     written->version = std::move(stored);
     written->version.delete_time = 0;
@@ -312,16 +312,6 @@ class Application {
     absl::Status status = writer_->Put(resource.collection, version, supersedes);
     if (!status.ok() || (removed.empty() && added.empty())) return status;
     return writer_->PutReferences(resource.Name(version.id), removed, added);
-  }
-
-  static absl::StatusOr<std::unique_ptr<Message>> Parse(const Resource& resource,
-                                                        const store::Version& version) {
-    std::unique_ptr<Message> record(resource.prototype->New());
-    if (!record->ParseFromString(version.payload)) {
-      return absl::DataLossError(
-          absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
-    }
-    return record;
   }
 
   // What is wrong with a reference; empty where nothing is.
@@ -356,7 +346,7 @@ class Application {
       live_.insert(reference.record);
       return "";
     }
-    auto record = Parse(*resource, **version);
+    auto record = ParsePayload(*resource, **version);
     if (!record.ok()) return record.status();
     const auto& ids = elements_[list] = ElementIds(**record, reference.list);
     if (ids.contains(reference.id)) return "";

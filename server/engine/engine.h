@@ -261,6 +261,13 @@ absl::Status CheckCommitTexts(absl::string_view request_id, absl::string_view re
 // A record as callers get it: fields 1 to 7 from the row, then the stored bytes as they are.
 void AppendRecord(const Resource& resource, const store::Version& version, std::string* out);
 
+// The message in a stored payload, without fields 1 to 7; with them. Bytes that can't be read are a
+// defect of the store (DATA_LOSS).
+absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParsePayload(
+    const Resource& resource, const store::Version& version);
+absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecord(
+    const Resource& resource, const store::Version& version);
+
 // The quoted string of uid and revision.
 std::string Etag(const store::Version& version);
 

@@ -100,16 +100,6 @@ void CollectTexts(const Message& record, std::set<std::string>* texts) {
   }
 }
 
-absl::StatusOr<std::unique_ptr<Message>> Parse(const Resource& resource,
-                                               const store::Version& version) {
-  std::unique_ptr<Message> record(resource.prototype->New());
-  if (!record->ParseFromString(version.payload)) {
-    return absl::DataLossError(
-        absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
-  }
-  return record;
-}
-
 class Eraser {
  public:
   Eraser(store::Writer* writer, const Registry& registry, store::Revision revision, int64_t time)
@@ -134,7 +124,7 @@ class Eraser {
     absl::Status status;
     absl::Status read =
         writer_->Revisions(resource.collection, id, INT64_MAX, [&](store::Version& version) {
-          auto record = Parse(resource, version);
+          auto record = ParsePayload(resource, version);
           if (!record.ok()) status = record.status();
           if (record.ok()) CollectTexts(**record, &texts_);
           return status.ok();
@@ -286,7 +276,7 @@ class Eraser {
 
   absl::Status RewriteOne(const Resource& resource, const Changing& changing) {
     if (changing.version.payload.empty()) return absl::OkStatus();
-    auto record = Parse(resource, changing.version);
+    auto record = ParsePayload(resource, changing.version);
     if (!record.ok()) return record.status();
     if (!Rename(renamed_, record->get())) return absl::OkStatus();
     if (absl::Status s = KeepLeaf(resource, changing); !s.ok()) return s;

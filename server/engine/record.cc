@@ -39,7 +39,28 @@ void AppendTime(int field, int64_t micros, std::string* out) {
   AppendString(field, timestamp, out);
 }
 
+absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Parse(const Resource& resource,
+                                                                 const store::Version& version,
+                                                                 const std::string& bytes) {
+  std::unique_ptr<google::protobuf::Message> record(resource.prototype->New());
+  if (record->ParseFromString(bytes)) return record;
+  return absl::DataLossError(
+      absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
+}
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParsePayload(
+    const Resource& resource, const store::Version& version) {
+  return Parse(resource, version, version.payload);
+}
+
+absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecord(
+    const Resource& resource, const store::Version& version) {
+  std::string bytes;
+  AppendRecord(resource, version, &bytes);
+  return Parse(resource, version, bytes);
+}
 
 std::string Etag(const store::Version& version) {
   return absl::StrCat("\"", version.uid, "-", version.since, "\"");

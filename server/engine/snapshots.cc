@@ -50,14 +50,9 @@ absl::StatusOr<bool> FillEntry(store::Reader& reader, const Resource& resource,
 
 absl::StatusOr<std::string> LeafOf(const Resource& resource, const store::Version& version,
                                    std::string* json) {
-  std::string bytes;
-  AppendRecord(resource, version, &bytes);
-  std::unique_ptr<google::protobuf::Message> record(resource.prototype->New());
-  if (!record->ParseFromString(bytes)) {
-    return absl::DataLossError(
-        absl::StrCat(resource.Name(version.id), ": its stored bytes can't be read"));
-  }
-  *json = values::ToJson(*record, values::JsonOf::kContent);
+  auto record = ParseRecord(resource, version);
+  if (!record.ok()) return record.status();
+  *json = values::ToJson(**record, values::JsonOf::kContent);
   return values::Sha256().Add(version.salt).Add(*json).Hex();
 }
 
