@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -350,9 +351,9 @@ absl::Status Engine::EraseAlone(const EraseRequest& request, EraseResult* result
       return Purge();
     }
   }
-  const GroupTime group_time(this);
+  std::optional<GroupTime> group_time(std::in_place, this);
   const store::Revision revision = newest_.load(std::memory_order_relaxed) + 1;
-  const int64_t time = std::max(absl::ToUnixMicros(absl::Now()), group_time.floor() + 1);
+  const int64_t time = std::max(absl::ToUnixMicros(absl::Now()), group_time->floor() + 1);
   Eraser eraser(writer, *registry_, revision, time);
   absl::Status status;
   for (const auto& [resource, id] : request.records) {
@@ -388,6 +389,7 @@ absl::Status Engine::EraseAlone(const EraseRequest& request, EraseResult* result
   newest_.store(revision, std::memory_order_release);
   result->revision = revision;
   result->names = eraser.NewNames();
+  group_time.reset();  // readers at a time need not wait for the files to be cleared
   return Purge();
 }
 
