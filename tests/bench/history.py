@@ -45,6 +45,7 @@ PAGE = 100  # records
 BIG = 100_000  # records of the store for snapshots and erasures
 BIG_ROUNDS = 3
 SECONDS = 0.25  # of one measurement
+IN_FLIGHT = (4, 16)  # connections, and calls on each, where a server is busy
 RELEASE = "releases/by-2025-12-13"
 SOURCE = "sources/s102"
 
@@ -282,18 +283,23 @@ class Case:
     baseline: str = ""
     rpc_target: float | None = None
     cpu_target: float | None = None
+    busy: bool = False  # measured with many calls in flight as well
     rpc_us: list[float] = dataclasses.field(default_factory=list)
     cpu_us: list[float] = dataclasses.field(default_factory=list)
+    busy_us: list[float] = dataclasses.field(default_factory=list)
     calls: int = 10
     answer: bytes = b""
 
 
-def load(server: Server, case: Case, body: pathlib.Path) -> tuple[float, float]:
-    """One call after the other: microseconds of one, as the client waits and of the server's CPU."""
+def load(
+    server: Server, case: Case, body: pathlib.Path, connections: int = 1, streams: int = 1
+) -> tuple[float, float]:
+    """Microseconds of a call: of the clock, and of the server's CPU."""
+    calls = case.calls * connections
     data = case.request.SerializeToString()
     body.write_bytes(b"\0" + struct.pack(">I", len(data)) + data)
-    command = ["h2load", f"-n{case.calls}", "-c1", "-m1", "-w24", "-W24", "-d", str(body)]
-    command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    command = ["h2load", f"-n{calls}", f"-c{connections}", f"-m{streams}", "-w24", "-W24"]
+    command += ["-H", "content-type: application/grpc", "-H", "te: trailers", "-d", str(body)]
     before = server.cpu_seconds()
     done = subprocess.run(
         [*command, f"http://{server.address}{case.path}"],
@@ -307,9 +313,9 @@ def load(server: Server, case: Case, body: pathlib.Path) -> tuple[float, float]:
     got = re.search(r"\((\d+)\) data", done.stdout)
     if not (speed and got):
         raise RuntimeError(f"h2load says something new:\n{done.stdout}")
-    expected = case.calls * (5 + len(case.answer))  # a frame's head before every message
+    expected = calls * (5 + len(case.answer))  # a frame's head before every message
     check(int(got[1]) == expected, f"{case.name}: {got[1]} bytes, not {expected}")
-    return 1e6 / float(speed[1]), cpu * 1e6 / case.calls
+    return 1e6 / float(speed[1]), cpu * 1e6 / calls
 
 
 def measure(server: Server, cases: list[Case], rounds: int, body: pathlib.Path) -> None:
@@ -325,11 +331,13 @@ def measure(server: Server, cases: list[Case], rounds: int, body: pathlib.Path) 
         for round_ in range(rounds + 1):
             for case in cases:
                 rpc, cpu = load(server, case, body)
+                _, busy = load(server, case, body, *IN_FLIGHT) if case.busy else (0.0, 0.0)
                 if round_ == 0:  # warms up, and tells how many calls make a measurement
                     case.calls = max(5, min(20_000, int(SECONDS * 1e6 / rpc)))
                     continue
                 case.rpc_us.append(rpc)
                 case.cpu_us.append(cpu)
+                case.busy_us.append(busy)
         for case in cases:
             verify(case)
 
@@ -337,17 +345,17 @@ def measure(server: Server, cases: list[Case], rounds: int, body: pathlib.Path) 
 def rows(cases: list[Case]) -> Iterator[Row]:
     by_name = {case.name: case for case in cases}
     for case in cases:
-        other = by_name.get(case.baseline)
-        yield Row(
-            f"{case.name}: a call",
-            "us",
-            case.rpc_us,
-            other.rpc_us if other else None,
-            case.rpc_target,
-        )
-        yield Row(
-            "  server CPU", "us", case.cpu_us, other.cpu_us if other else None, case.cpu_target
-        )
+
+        def row(
+            name: str, of: Callable[[Case], list[float]], target: float | None, case: Case = case
+        ) -> Row:
+            baseline = by_name.get(case.baseline)
+            return Row(name, "us", of(case), of(baseline) if baseline else None, target)
+
+        yield row(f"{case.name}: a call", lambda c: c.rpc_us, case.rpc_target)
+        yield row("  server CPU", lambda c: c.cpu_us, case.cpu_target)
+        if case.busy:
+            yield row("  server CPU, busy", lambda c: c.busy_us, case.cpu_target)
 
 
 # --- reads of persons ----------------------------------------------------------------------------
@@ -392,11 +400,17 @@ def reads(caller: Caller, filled: Filled) -> list[Case]:
     ).next_page_token
     far = Point(revision=FAR)
     return [
-        Case("Get", **get(newest, None)),
-        Case("Get at the newest revision", **get(newest, Point(revision=newest)), baseline="Get"),
+        Case("Get", **get(newest, None), busy=True),
+        Case(
+            "Get at the newest revision",
+            **get(newest, Point(revision=newest)),
+            baseline="Get",
+            busy=True,
+        ),
         Case(
             "Get at a near revision",
             **get(near, Point(revision=near)),
+            busy=True,
             baseline="Get",
             rpc_target=1.2,
             cpu_target=1.2,
@@ -404,6 +418,7 @@ def reads(caller: Caller, filled: Filled) -> list[Case]:
         Case(
             "Get at a far revision",
             **get(FAR, far),
+            busy=True,
             baseline="Get",
             rpc_target=1.2,
             cpu_target=1.2,
@@ -411,11 +426,13 @@ def reads(caller: Caller, filled: Filled) -> list[Case]:
         Case(
             "Get at a far time",
             **get(FAR, Point(read_time=far_time)),
+            busy=True,
             baseline="Get at a far revision",
         ),
         Case(
             "Get at a snapshot",
             **get(FAR, Point(snapshot="snapshots/far")),
+            busy=True,
             baseline="Get at a far revision",
         ),
         Case(f"List of {PAGE}", **listing(newest, None)),
@@ -680,7 +697,7 @@ def run(rounds: int) -> Result:
         "history",
         f"{PERSONS:,} persons of {REVISIONS} revisions each and {SINGLE:,} commits of one of them, "
         f"past the head cache; {rounds} rounds of {SECONDS:g} s of each call, one after the other "
-        f"by h2load; over {BIG:,} records {big_rounds} rounds",
+        f"by h2load; busy: {IN_FLIGHT[0]} connections x {IN_FLIGHT[1]} calls in flight; over {BIG:,} records {big_rounds} rounds",
         [
             *rows(cases),
             *rows(samples),
