@@ -59,7 +59,7 @@ Point = values_pb2.ReadPoint
 
 
 def note(number: int, state: int) -> str:
-    return f"State {state} of an invented person {number}, known to nobody at all. " + "Made up. " * 38
+    return f"State {state} of the invented person {number}. " + "Nobody knows of any such. " * 18
 
 
 def person(number: int, state: int) -> person_pb2.Person:
@@ -245,9 +245,7 @@ def fill(path: pathlib.Path) -> Filled:
         chosen = random.Random(7)
         change_single(caller, past, chosen, range(REVISIONS, REVISIONS + SINGLE - BACK))
         page = list_page(caller, person_service_pb2.ListPersonsRequest(page_size=PAGE))
-        change_single(
-            caller, past, chosen, range(REVISIONS + SINGLE - BACK, REVISIONS + SINGLE)
-        )
+        change_single(caller, past, chosen, range(REVISIONS + SINGLE - BACK, REVISIONS + SINGLE))
         caller.call(
             SNAPSHOT_SERVICE + "CreateSnapshot",
             snapshot_service_pb2.CreateSnapshotRequest(
@@ -697,7 +695,8 @@ def run(rounds: int) -> Result:
         "history",
         f"{PERSONS:,} persons of {REVISIONS} revisions each and {SINGLE:,} commits of one of them, "
         f"past the head cache; {rounds} rounds of {SECONDS:g} s of each call, one after the other "
-        f"by h2load; busy: {IN_FLIGHT[0]} connections x {IN_FLIGHT[1]} calls in flight; over {BIG:,} records {big_rounds} rounds",
+        f"by h2load; busy: {IN_FLIGHT[0]} connections x {IN_FLIGHT[1]} calls in flight; over "
+        f"{BIG:,} records {big_rounds} rounds",
         [
             *rows(cases),
             *rows(samples),
