@@ -136,13 +136,9 @@ absl::Status FillWithRecord(store::Reader& reader, const Resource& resource, con
           versions[i]);
       if (!change.ok()) return change.status();
       change->set_name(resource.Name(id));
-      auto touched = reader.Touches(out.revision());
-      if (!touched.ok()) return touched.status();
-      for (const store::Touched& record : *touched) {
-        if (record.collection == resource.collection && record.id == id) {
-          change->set_kind(static_cast<v1::RecordChange::Kind>(record.change));
-        }
-      }
+      auto kind = reader.ChangeOf(out.revision(), resource.collection, id);
+      if (!kind.ok()) return kind.status();
+      if (kind->has_value()) change->set_kind(static_cast<v1::RecordChange::Kind>(**kind));
       *out.add_changes() = *std::move(change);
       if (!filler->Take(out.SerializeAsString(), absl::StrCat(out.revision()))) {
         return filler->status();

@@ -126,6 +126,10 @@ class Reader {
                                                             absl::string_view request_id) = 0;
   // What that commit's operations were about, in order.
   virtual absl::StatusOr<std::vector<Touched>> Touches(Revision revision) = 0;
+  // What that commit did to one record; none where it was not about it.
+  virtual absl::StatusOr<std::optional<Change>> ChangeOf(Revision revision,
+                                                         absl::string_view collection,
+                                                         absl::string_view id) = 0;
 
   // One commit; none where there is no such revision.
   virtual absl::StatusOr<std::optional<Commit>> FindCommit(Revision revision) = 0;

@@ -11,9 +11,15 @@ import sys
 import batch_write
 import from_python
 import get
+import history
 import report
 
-BENCHMARKS = {"get": get.run, "batch_write": batch_write.run, "python": from_python.run}
+BENCHMARKS = {
+    "get": get.run,
+    "batch_write": batch_write.run,
+    "history": history.run,
+    "python": from_python.run,
+}
 
 
 def main() -> int:

@@ -28,16 +28,21 @@ absl::StatusOr<std::optional<Commit>> SqliteSession::FindCommit(Revision revisio
 
 // Revisions have no gaps and times grow with them, so that no index on the time is needed.
 absl::StatusOr<Revision> SqliteSession::RevisionAt(int64_t time) {
-  auto newest = Newest();
-  if (!newest.ok()) return newest.status();
-  if (newest->time <= time) return newest->revision;
-  Revision low = 0, high = newest->revision;  // time of low <= time < time of high
+  auto turn = ReadTurn();
+  // Open until the end: one read of the file, not one for each step.
+  DETENTE_PREPARE(newest, db_, "SELECT revision, time FROM commits ORDER BY revision DESC LIMIT 1");
+  auto row = newest.Step("read");
+  if (!row.ok()) return row.status();
+  if (!*row) return 0;
+  if (newest.Int(1) <= time) return newest.Int(0);
+  Revision low = 0, high = newest.Int(0);  // time of low <= time < time of high
   while (high - low > 1) {
     const Revision middle = low + (high - low) / 2;
-    auto commit = FindCommit(middle);
-    if (!commit.ok()) return commit.status();
-    if (!commit->has_value()) return absl::DataLossError("a commit is missing");
-    ((*commit)->time <= time ? low : high) = middle;
+    DETENTE_PREPARE(find, db_, "SELECT time FROM commits WHERE revision = ?1");
+    row = find.Bind(middle).Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::DataLossError("a commit is missing");
+    (find.Int(0) <= time ? low : high) = middle;
   }
   return low;
 }

@@ -119,6 +119,19 @@ absl::StatusOr<std::vector<Touched>> SqliteSession::Touches(Revision revision) {
   }
 }
 
+absl::StatusOr<std::optional<Change>> SqliteSession::ChangeOf(Revision revision,
+                                                              absl::string_view collection,
+                                                              absl::string_view id) {
+  auto turn = ReadTurn();
+  DETENTE_PREPARE(find, db_,
+                  "SELECT change FROM touches WHERE revision = ?1 AND id = ?2 AND collection = ?3 "
+                  "LIMIT 1");
+  auto row = find.Bind(revision).Bind(id).Bind(collection).Step("read");
+  if (!row.ok()) return row.status();
+  if (!*row) return std::nullopt;
+  return static_cast<Change>(find.Int(0));
+}
+
 absl::StatusOr<std::vector<std::string>> SqliteSession::Referrers(absl::string_view name,
                                                                   int limit) {
   auto turn = ReadTurn();

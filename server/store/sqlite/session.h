@@ -30,6 +30,8 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::optional<struct Commit>> FindRequest(absl::string_view actor,
                                                            absl::string_view request_id) override;
   absl::StatusOr<std::vector<Touched>> Touches(Revision revision) override;
+  absl::StatusOr<std::optional<Change>> ChangeOf(Revision revision, absl::string_view collection,
+                                                 absl::string_view id) override;
   absl::StatusOr<std::vector<std::string>> Referrers(absl::string_view name, int limit) override;
 
   // history.cc
