@@ -700,9 +700,9 @@ def run(rounds: int) -> Result:
     return Result(
         "history",
         f"{PERSONS:,} persons of {REVISIONS} revisions each and {SINGLE:,} commits of one of them, "
-        f"past the head cache; {rounds} rounds of {TRIES} x {SECONDS:g} s of each call, one after the "
-        f"other by h2load; busy: {IN_FLIGHT[0]} connections x {IN_FLIGHT[1]} calls in flight; over "
-        f"{BIG:,} records {big_rounds} rounds",
+        f"past the head cache; {rounds} rounds of {TRIES} x {SECONDS:g} s of each call, one after "
+        f"the other by h2load; busy: {IN_FLIGHT[0]} connections x {IN_FLIGHT[1]} calls in flight; "
+        f"over {BIG:,} records {big_rounds} rounds",
         [
             *rows(cases),
             *rows(samples),

@@ -440,6 +440,10 @@ TEST_P(StoreContractTest, RandomHistories) {
     ASSERT_EQ(newest->revision, revision);
     for (const auto& [number, commit] : model.commits) {
       ASSERT_EQ(*read.Touches(number), commit.second);
+      for (const Touched& touched : commit.second) {
+        ASSERT_EQ(*read.ChangeOf(number, touched.collection, touched.id), touched.change);
+      }
+      ASSERT_EQ(*read.ChangeOf(number, "no-such", "record"), std::nullopt);
       if (commit.first.request_id.empty()) continue;
       ASSERT_THAT(*read.FindRequest(commit.first.actor, commit.first.request_id),
                   Optional(commit.first));
