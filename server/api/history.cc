@@ -138,7 +138,10 @@ absl::Status FillWithRecord(store::Reader& reader, const Resource& resource, con
       change->set_name(resource.Name(id));
       auto kind = reader.ChangeOf(out.revision(), resource.collection, id);
       if (!kind.ok()) return kind.status();
-      if (kind->has_value()) change->set_kind(static_cast<v1::RecordChange::Kind>(**kind));
+      // Commits of the first format do not say: then it is what the two versions tell.
+      if (kind->value_or(store::Change::kUnknown) != store::Change::kUnknown) {
+        change->set_kind(static_cast<v1::RecordChange::Kind>(**kind));
+      }
       *out.add_changes() = *std::move(change);
       if (!filler->Take(out.SerializeAsString(), absl::StrCat(out.revision()))) {
         return filler->status();
