@@ -27,8 +27,6 @@ using google::protobuf::Reflection;
 constexpr store::ReadView kNewest{INT64_MAX};
 // Shorter texts are in too many others to tell anything.
 constexpr size_t kMinTextBytes = 4;
-// Bound variables of one statement.
-constexpr size_t kMaxTexts = 500;
 
 std::string NewErasedId() {
   unsigned char bytes[26];
@@ -224,7 +222,6 @@ class Eraser {
   std::vector<std::string> Texts() const {
     std::vector<std::string> texts(texts_.begin(), texts_.end());
     for (const auto& [name, new_name] : renamed_) texts.push_back(name);
-    if (texts.size() > kMaxTexts) texts.resize(kMaxTexts);
     return texts;
   }
 

@@ -4,10 +4,10 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "error/error.h"
 #include "store/sqlite/ledger.h"
 #include "store/sqlite/session.h"
+#include "store/sqlite/text_finder.h"
 
 namespace detente::store {
 namespace {
@@ -15,28 +15,39 @@ namespace {
 // How long another process may take to end its read.
 constexpr int kForeignReaderMilliseconds = 2'000;
 
-// "instr(column, ?1) OR instr(column, ?2) …": the bytes as they are, in a text too.
-std::string HoldsOne(absl::string_view column, size_t texts) {
-  std::string sql;
-  for (size_t i = 1; i <= texts; ++i) {
-    absl::StrAppend(&sql, i > 1 ? " OR " : "", "instr(CAST(", column, " AS BLOB), ?", i, ") > 0");
-  }
-  return sql;
+constexpr char kFinder[] = "detente texts";  // the type of the pointer
+
+// holds_one(column, finder): the bytes as they are, in a text too. A function of ours, since the
+// texts may be thousands, and a scan for each would hold up the writer.
+void HoldsOne(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* finder = static_cast<const TextFinder*>(sqlite3_value_pointer(arguments[1], kFinder));
+  const auto* bytes = static_cast<const char*>(sqlite3_value_blob(arguments[0]));
+  const size_t size = static_cast<size_t>(sqlite3_value_bytes(arguments[0]));
+  const bool found =
+      finder != nullptr && bytes != nullptr && finder->FindsIn(absl::string_view(bytes, size));
+  sqlite3_result_int(context, found ? 1 : 0);
 }
 
 }  // namespace
+
+absl::Status AddHoldsOne(Connection& db) {
+  const int code = sqlite3_create_function_v2(db.db(), "holds_one", 2, SQLITE_UTF8, nullptr,
+                                              HoldsOne, nullptr, nullptr, nullptr);
+  return code == SQLITE_OK ? absl::OkStatus() : StoreError(code, "read", sqlite3_errmsg(db.db()));
+}
 
 absl::Status SqliteSession::Containing(absl::string_view collection,
                                        absl::Span<const std::string> texts,
                                        absl::FunctionRef<bool(Version&)> visit) {
   if (texts.empty()) return absl::OkStatus();
   if (auto known = shared_->Find(collection); !known.ok()) return known.status();
+  TextFinder finder(texts);
   for (absl::string_view table : {"head_", "past_"}) {
     auto find = db_.Once(absl::StrCat("SELECT " DETENTE_VERSION_COLUMNS " FROM ", table, collection,
-                                      " WHERE ", HoldsOne("payload", texts.size()), " OR ",
-                                      HoldsOne("id", texts.size()), " ORDER BY id, since"));
+                                      " WHERE holds_one(payload, ?1) OR holds_one(id, ?1) "
+                                      "ORDER BY id, since"));
     if (!find.ok()) return find.status();
-    for (const std::string& text : texts) (*find)->BindBlob(text);
+    (*find)->BindPointer(&finder, kFinder);
     while (true) {
       auto row = (*find)->Step("read");
       if (!row.ok()) return row.status();
@@ -107,11 +118,10 @@ absl::Status SqliteSession::EraseRecord(absl::string_view collection, absl::stri
     if (absl::Status s = statement.Run(); !s.ok()) return s;
   }
   if (texts.empty()) return absl::OkStatus();
-  auto reasons = db_.Once(absl::StrCat("UPDATE commits SET reason = '' WHERE reason <> '' AND (",
-                                       HoldsOne("reason", texts.size()), ")"));
-  if (!reasons.ok()) return reasons.status();
-  for (const std::string& text : texts) (*reasons)->BindBlob(text);
-  return (*reasons)->Run();
+  TextFinder finder(texts);
+  DETENTE_PREPARE(reasons, db_,
+                  "UPDATE commits SET reason = '' WHERE reason <> '' AND holds_one(reason, ?1)");
+  return reasons.BindPointer(&finder, kFinder).Run();
 }
 
 absl::Status SqliteSession::PutErasure(const Erasure& erasure, Revision revision) {
