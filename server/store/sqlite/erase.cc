@@ -121,7 +121,11 @@ absl::Status SqliteSession::EraseRecord(absl::string_view collection, absl::stri
   TextFinder finder(texts);
   DETENTE_PREPARE(reasons, db_,
                   "UPDATE commits SET reason = '' WHERE reason <> '' AND holds_one(reason, ?1)");
-  return reasons.BindPointer(&finder, kFinder).Run();
+  if (absl::Status s = reasons.BindPointer(&finder, kFinder).Run(); !s.ok()) return s;
+  DETENTE_PREPARE(requests, db_,
+                  "UPDATE commits SET request_id = '', request_hash = x'' WHERE request_id <> '' "
+                  "AND holds_one(request_id, ?1)");
+  return requests.BindPointer(&finder, kFinder).Run();
 }
 
 absl::Status SqliteSession::PutErasure(const Erasure& erasure, Revision revision) {
