@@ -161,8 +161,9 @@ absl::StatusOr<store::ReadView> Engine::View(std::optional<store::Revision> revi
   if (*revision < 1 || *revision > newest) {
     return Error(
         absl::StatusCode::kInvalidArgument, v1::REVISION_OUT_OF_RANGE,
-        absl::StrCat(field, ".revision: the store has the revisions 1 to ", newest, ", got ",
-                     *revision),
+        absl::StrCat(field, ".revision: the store has ",
+                     newest == 0 ? "no revision yet" : absl::StrCat("the revisions 1 to ", newest),
+                     ", got ", *revision),
         {{"revision", absl::StrCat(*revision)}, {"newest_revision", absl::StrCat(newest)}});
   }
   return store::ReadView{*revision};
