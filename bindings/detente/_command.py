@@ -37,7 +37,7 @@ def time(text: str) -> datetime.datetime:
 
 def point(text: str) -> int | datetime.datetime | str:
     """A revision, a time, or a snapshot's name or id."""
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.removeprefix("-").isdigit():
         return int(text)
     try:
         return time(text)

@@ -74,6 +74,8 @@ def read_point(point: Point, argument: str = "at") -> Message:
             argument, f"a revision, a datetime or a snapshot's name, not {point!r}"
         )
     if isinstance(point, int):
+        if not -(1 << 63) <= point < 1 << 63:
+            raise errors.invalid(argument, f"no store has a revision {point}")
         return values_pb2.ReadPoint(revision=point)
     result = values_pb2.ReadPoint()
     result.read_time.CopyFrom(timestamp(point, argument))
@@ -87,5 +89,8 @@ def timestamp(time: datetime.datetime, argument: str) -> "Timestamp":
     if time.tzinfo is None:
         raise errors.invalid(argument, f"{time} has no time zone; give it one, as datetime.UTC")
     result = timestamp_pb2.Timestamp()
-    result.FromDatetime(time)
+    try:
+        result.FromDatetime(time)
+    except (OverflowError, ValueError):
+        raise errors.invalid(argument, f"{time} is not of the years 1 to 9999, in UTC") from None
     return result

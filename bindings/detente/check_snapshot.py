@@ -13,9 +13,12 @@ Exit codes: 0 all is right, 1 something is not, 2 wrong usage.
 import hashlib
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def canonical(value: Any) -> str:
@@ -69,6 +72,17 @@ def read(line: str) -> dict[str, Any]:
     return parsed
 
 
+def shaped(entry: dict[str, Any]) -> None:
+    """Refuses what could pass for several lines of the checksum, or for another line."""
+    name, revision, leaf = entry["name"], entry["revision"], entry["leaf"]
+    if not re.fullmatch(r"[\w-]+/[\w-]+", name, re.ASCII):
+        raise ValueError(f"{name!r} is no name of a record")
+    if type(revision) is not int:
+        raise ValueError(f"{revision!r} is no revision")
+    if not re.fullmatch("[0-9a-f]{64}", leaf):
+        raise ValueError(f"{leaf!r} is no leaf")
+
+
 def problems_of(entry: dict[str, Any]) -> Iterator[str]:
     """What is wrong with one line."""
     record = entry.get("record")
@@ -95,19 +109,20 @@ def check(lines: Iterable[str], cited: str = "") -> tuple[list[str], list[str]]:
         if header["detente_snapshot"] != 1:
             return [f"line 1: format {header['detente_snapshot']} is not known here"], []
         made, current = header["checksum"], header["current_checksum"]
-    except (ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         return [f"line 1: no header of a snapshot: {error}"], []
     for place, line in enumerate(lines, 2):
         try:
             entry = read(line)
             name = entry["name"]
+            shaped(entry)
             wrong += [f"line {place}: {name}: {problem}" for problem in problems_of(entry)]
             if name <= last:
                 wrong.append(f"line {place}: {name} stands behind {last}, and belongs before it")
             checksum.update(f"{name} {int(entry['revision'])} {entry['leaf']}\n".encode())
             last, count = name, count + 1
             erased += [name] if entry.get("erased", False) else []
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             wrong.append(f"line {place}: no record of a snapshot: {error}")
     if count != header.get("record_count"):
         wrong.append(f"{count} records are here, {header.get('record_count')} in the header")

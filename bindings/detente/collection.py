@@ -429,6 +429,8 @@ class Collection(Reader[R]):
         Example:
             >>> db.releases.rollback("by-2025-12-13", 3, reason="the wrong list")
         """
+        if isinstance(revision, bool) or not isinstance(revision, int):
+            raise errors.invalid("revision", f"a revision of the store expected, not {revision!r}")
         return self._name_write(
             self._resource.rollback, record, validate_only, request_id, reason, revision=revision
         )

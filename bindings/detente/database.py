@@ -178,6 +178,8 @@ class _Reading(_Records):
             >>> db.as_told_by("viasna").releases.get("by-2025-12-13").headcount
         """
         name = source_name(source)
+        if not name:
+            raise errors.invalid("as_told_by", "a source, its name or its id, not ''")
         return View(self._session, f"{self._label}.as_told_by({name!r})", self._at, name)
 
     def conflicts(self, *collections: str, fields: Iterable[str] = ()) -> "Conflicts":

@@ -15,7 +15,9 @@ class Erasure:
         erased: The names that were given.
         names: The new names, in the same order; empty where nothing was erased.
         revision: The commit's revision.
-        mentions: From each record that still speaks of what was erased to its revisions that do.
+        mentions: From each record that still speaks of what was erased to its revisions that do;
+            the first of very many.
+        mention_count: How many such records there are.
         rewritten_count: How many versions of other records referred to it, and were rewritten.
         message: The `EraseRecordsResponse` itself.
     """
@@ -28,6 +30,7 @@ class Erasure:
         self.mentions: dict[str, list[int]] = {
             mention.name: list(mention.revisions) for mention in message.mentions
         }
+        self.mention_count: int = message.mention_count
         self.rewritten_count: int = message.rewritten_count
 
     @property
@@ -48,6 +51,8 @@ class Erasure:
         if self.mentions:
             lines.append("Still speaking of it in words, to be edited or erased too:")
             lines += [f"  {name} at {_at(revisions)}" for name, revisions in self._told()]
+            if self.mention_count > len(self.mentions):
+                lines.append(f"  and {self.mention_count - len(self.mentions):,} more")
         else:
             lines.append("No other record speaks of it in words.")
         return "\n".join(lines)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 
-from detente import _contract, _paths, display
+from detente import _contract, _paths, display, errors
 from detente._session import RECORD_SERVICE, Session
 from detente.listing import Listing
 
@@ -126,7 +126,9 @@ class FieldEvidence:
     def _title(self) -> str:
         if not self.path:
             return "the record as a whole"
-        return f"{self.path}: {self.words(self.message.value)}"
+        more = " (shortened: large values, or the last citations, are left out)"
+        value = self.words(self.message.value)
+        return f"{self.path}: {value}{more if self.message.shortened else ''}"
 
     def __repr__(self) -> str:
         return _text([self])
@@ -282,6 +284,10 @@ class Findings(Listing[Any]):
 
 def get(session: Session, name: str, fields: Iterable[str], at: Message | None) -> RecordEvidence:
     """The evidence for a record."""
+    fields = list(fields)
+    for field in fields:
+        if not isinstance(field, str):
+            raise errors.invalid("fields", f"paths expected, each a text, not {field!r}")
     method = _contract.method(f"{RECORD_SERVICE}/GetEvidence")
     request = method.request(name=name, fields=fields, at=at)
     return RecordEvidence(session.call(method, request))
@@ -336,8 +342,9 @@ def _text(fields: Iterable[FieldEvidence], width: int | None = None) -> str:
     table = display.table(headings, cells, width, whole=not width).split("\n")
     parts, start = [], 1
     for field, part in zip(fields, lines, strict=True):
-        head = [table[0]] if start == 1 else []
-        parts.append("\n".join([field._title(), *head, *table[start : start + len(part)]]))
+        head = [table[0]] if start == 1 and part else []
+        rows = table[start : start + len(part)] or ["  nothing is cited"]
+        parts.append("\n".join([field._title(), *head, *rows]))
         start += len(part)
     return "\n\n".join(parts)
 

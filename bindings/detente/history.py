@@ -218,6 +218,8 @@ def field_lines(change: Any, indent: str) -> list[str]:
             lines.append(f"{indent}{_FIELD_SIGNS[kind]} {path}: {new if kind == 'ADDED' else old}")
         else:
             lines.append(f"{indent}~ {path}: {old} → {new}")
+    if change.shortened:
+        lines.append(f"{indent}… shortened: large values, or the last fields, are left out")
     return lines
 
 

@@ -105,6 +105,8 @@ class Snapshots:
         lines = self._lines(found, progress)
         if isinstance(to, str | os.PathLike):
             _write(Path(to), lines)
+        elif not hasattr(to, "write"):
+            raise errors.invalid("to", f"a path or an open file expected, not {to!r}")
         else:
             text = hasattr(to, "encoding")
             for line in lines:
@@ -134,7 +136,8 @@ class Snapshots:
 
         if style not in _STYLES:
             raise errors.invalid("style", f"one of {', '.join(_STYLES)} expected, not {style!r}")
-        authors = [author] if isinstance(author, str) else list(author or ())
+        named = [author] if isinstance(author, str) else list(author or ())
+        authors = [one for one in named if one.strip()]
         write: Callable[..., str] = getattr(citing, style)
         return write(self.get(snapshot), authors, url or "")
 
@@ -149,6 +152,8 @@ class Snapshots:
 
     def _revision(self, at: Point) -> int:
         if isinstance(at, int) and not isinstance(at, bool):
+            if not 0 < at < 1 << 63:
+                raise errors.invalid("at", f"revisions are counted from 1, got {at}")
             return at
         method = next(iter(_contract.resources().values())).list
         request = method.request(page_size=1, at=read_point(at))

@@ -1,4 +1,5 @@
 // Erasure of records.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +15,8 @@ namespace detente::api {
 namespace {
 
 constexpr int kMaxErasedNames = 100;
+constexpr size_t kMaxMentionBytes = 2 << 20;
+constexpr size_t kMaxMentionedRevisions = 100;
 
 absl::StatusOr<Bytes> EraseRecords(const Call& call) {
   if (absl::Status s = engine::RejectUnknownFields(call.request, ""); !s.ok()) return s;
@@ -44,10 +47,18 @@ absl::StatusOr<Bytes> EraseRecords(const Call& call) {
   for (std::string& name : result->names) response.add_names(std::move(name));
   response.set_revision(result->revision);
   response.set_rewritten_count(result->rewritten);
+  response.set_mention_count(static_cast<int64_t>(result->mentions.size()));
+  size_t bytes = 0;
   for (const engine::Mention& mention : result->mentions) {
-    auto* out = response.add_mentions();
-    out->set_name(mention.name);
-    for (store::Revision revision : mention.revisions) out->add_revisions(revision);
+    v1::EraseRecordsResponse::Mention out;
+    out.set_name(mention.name);
+    const size_t size = mention.revisions.size();
+    for (size_t i = size - std::min(size, kMaxMentionedRevisions); i < size; ++i) {
+      out.add_revisions(mention.revisions[i]);
+    }
+    bytes += out.ByteSizeLong() + 8;
+    if (bytes > kMaxMentionBytes) break;
+    *response.add_mentions() = std::move(out);
   }
   return std::make_shared<std::string>(response.SerializeAsString());
 }

@@ -1,4 +1,5 @@
 // Commits, and what differs between revisions.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,8 +23,9 @@ using google::protobuf::Timestamp;
 using MaybeVersion = std::optional<store::Version>;
 
 int64_t MicrosOf(const Timestamp& time) {
-  return absl::ToUnixMicros(absl::FromUnixSeconds(time.seconds()) +
-                            absl::Nanoseconds(time.nanos()));
+  const int64_t micros =
+      absl::ToUnixMicros(absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos()));
+  return std::max(micros, INT64_MIN + 1);  // one less is a time, too
 }
 
 absl::StatusOr<std::unique_ptr<Message>> Parse(const Resource& resource,
@@ -33,6 +35,31 @@ absl::StatusOr<std::unique_ptr<Message>> Parse(const Resource& resource,
     return std::unique_ptr<Message>(resource.prototype->New());
   }
   return engine::ParsePayload(resource, *version);
+}
+
+// So that it fits into an answer.
+void Shorten(v1::RecordChange* change) {
+  constexpr size_t kMostBytes = 3 << 20;
+  constexpr size_t kLargeValue = 4 << 10;
+  size_t bytes = change->ByteSizeLong();
+  if (bytes <= kMostBytes) return;
+  change->set_shortened(true);
+  std::vector<std::pair<size_t, v1::FieldChange*>> large;
+  for (v1::FieldChange& field : *change->mutable_fields()) {
+    const size_t values = field.old_value().size() + field.new_value().size();
+    if (values > kLargeValue) large.emplace_back(values, &field);
+  }
+  std::sort(large.rbegin(), large.rend());
+  for (const auto& [values, field] : large) {
+    if (bytes <= kMostBytes) return;
+    field->clear_old_value();
+    field->clear_new_value();
+    bytes -= values;
+  }
+  while (bytes > kMostBytes && change->fields_size() > 0) {
+    bytes -= std::min(bytes, change->fields().rbegin()->ByteSizeLong());
+    change->mutable_fields()->RemoveLast();
+  }
 }
 
 // What differs between two states of a record; without a kind where nothing does.
@@ -49,6 +76,7 @@ absl::StatusOr<v1::RecordChange> ChangeBetween(const Resource& resource, const s
   auto new_record = Parse(resource, after);
   if (!new_record.ok()) return new_record.status();
   query::Diff(**old_record, **new_record, change.mutable_fields());
+  Shorten(&change);
   if (was && is && change.fields().empty()) return change;
   change.set_name(resource.Name(id));
   change.set_kind(erased                     ? v1::RecordChange::ERASED

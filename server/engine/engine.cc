@@ -29,6 +29,10 @@ absl::Status ShuttingDown() {
                "the server is going down; the write was not applied");
 }
 
+absl::Status EndedByErasure() {
+  return Error(absl::StatusCode::kAborted, v1::ERASED, "an erasure ended the read; read again");
+}
+
 }  // namespace
 
 absl::Status ReadOnly() {
@@ -49,15 +53,18 @@ absl::StatusOr<Engine::Lease> Engine::LeaseReader() {
   std::unique_lock lock(readers_mutex_);
   // The erasure waits for the reader that this thread has already.
   if (purging_ && leases_held > 0) {
-    return Error(absl::StatusCode::kAborted, v1::ERASED, "an erasure ended the read; read again");
+    return EndedByErasure();
   }
-  readers_changed_.wait(lock, [this] { return !purging_; });
-  if (readers_.empty()) {
+  while (true) {
+    readers_changed_.wait(lock, [this] { return !purging_; });
+    if (!readers_.empty()) break;
     lock.unlock();
     auto reader = store_->NewReader();
     if (!reader.ok()) return reader.status();
     lock.lock();
-    readers_.push_back(*std::move(reader));
+    // An erasure that began meanwhile has counted its readers.
+    if (!purging_) readers_.push_back(*std::move(reader));
+    if (purging_ && leases_held > 0) return EndedByErasure();
   }
   ++leases_held;
   leased_.insert(readers_.back().get());
@@ -154,8 +161,9 @@ absl::StatusOr<store::ReadView> Engine::View(std::optional<store::Revision> revi
   if (*revision < 1 || *revision > newest) {
     return Error(
         absl::StatusCode::kInvalidArgument, v1::REVISION_OUT_OF_RANGE,
-        absl::StrCat(field, ".revision: the store has the revisions 1 to ", newest, ", got ",
-                     *revision),
+        absl::StrCat(field, ".revision: the store has ",
+                     newest == 0 ? "no revision yet" : absl::StrCat("the revisions 1 to ", newest),
+                     ", got ", *revision),
         {{"revision", absl::StrCat(*revision)}, {"newest_revision", absl::StrCat(newest)}});
   }
   return store::ReadView{*revision};

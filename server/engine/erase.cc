@@ -162,16 +162,25 @@ class Eraser {
           });
       if (!status.ok()) return status;
     }
+    for (const store::Snapshot& snapshot : snapshots_) {
+      if (Tells(snapshot.id)) found["snapshots/" + snapshot.id].insert(snapshot.revision);
+    }
     for (auto& [name, revisions] : found) {
       mentions->push_back({name, {revisions.begin(), revisions.end()}});
     }
     return absl::OkStatus();
   }
 
-  // Over the entries as they are now.
+  // Over the entries as they are now. A title that tells goes, as reasons of commits do.
   absl::Status SumUpAgain() {
     for (store::Snapshot& snapshot : snapshots_) {
-      if (!changed_snapshots_.contains(snapshot.id)) continue;
+      const bool tells = Tells(snapshot.title);
+      if (tells) snapshot.title.clear();
+      if (!changed_snapshots_.contains(snapshot.id)) {
+        if (!tells) continue;
+        if (absl::Status s = writer_->PutSnapshot(snapshot); !s.ok()) return s;
+        continue;
+      }
       auto checksum = ChecksumOf(*writer_, registry_, {snapshot.revision}, [] { return true; });
       if (!checksum.ok()) return checksum.status();
       snapshot.current_checksum = checksum->digits;
@@ -361,6 +370,10 @@ absl::Status Engine::EraseAlone(const EraseRequest& request, EraseResult* result
   }
   if (status.ok() && eraser.Tells(request.reason)) {
     status = InvalidField("reason", "is kept, and holds a name or an id of what is to be erased");
+  }
+  if (status.ok() && eraser.Tells(request.request_id)) {
+    status =
+        InvalidField("request_id", "is kept, and holds a name or an id of what is to be erased");
   }
   if (!status.ok()) return status;
   status = writer->Begin();

@@ -19,6 +19,7 @@
 #include "query/elements.h"
 #include "query/path.h"
 #include "query/value.h"
+#include "values/json.h"
 #include "values/messages.h"
 
 namespace detente::engine {
@@ -387,6 +388,10 @@ bool IsAssertable(const FieldPlan& field) {
   return !field.output_only || field.field->type() != FieldDescriptor::TYPE_STRING;
 }
 
+// A short enum's name, or that of a boolean field, takes some dozens of bytes where a byte or two
+// hold it.
+constexpr size_t kMostJsonPerByte = 48;
+
 }  // namespace
 
 absl::Status ValidateRecord(const Resource& resource, Validate mode, absl::string_view prefix,
@@ -400,6 +405,13 @@ absl::Status ValidateRecord(const Resource& resource, Validate mode, absl::strin
     validator.Violate(
         root, v1::LIMIT_EXCEEDED,
         absl::StrCat("a record takes at most ", kMaxRecordBytes, " bytes, got ", size));
+  } else if (size > kMaxRecordJson / kMostJsonPerByte) {
+    const size_t json = values::ToJson(*record, values::JsonOf::kContent).size();
+    if (json > kMaxRecordJson) {
+      validator.Violate(
+          root, v1::LIMIT_EXCEEDED,
+          absl::StrCat("a record takes at most ", kMaxRecordJson, " bytes of JSON, got ", json));
+    }
   }
   return validator.Result();
 }

@@ -12,6 +12,7 @@
 namespace detente::engine {
 
 constexpr int kMaxRecordBytes = 1 << 20;
+constexpr size_t kMaxRecordJson = 3 << 20;  // as answers of 4 MiB hold it
 constexpr int kMaxRepeated = 10'000;
 constexpr int kMaxViolations = 100;  // further ones are not reported
 

@@ -23,6 +23,41 @@ using Effect = Bearing::Effect;
 constexpr Evidence::ValuePolicy kPolicies[] = {Evidence::MOST_RELIABLE, Evidence::LATEST,
                                                Evidence::MAJORITY};
 
+constexpr size_t kMaxFieldBytes = 5 << 19;    // of the evidence for one field
+constexpr size_t kMaxUncitedBytes = 1 << 19;  // both fit into an answer of 4 MiB
+constexpr size_t kMaxTitleBytes = 512;
+
+std::string TitleOf(const v1::Source& source) {
+  const std::string& title = source.title().empty() ? source.display_name() : source.title();
+  if (title.size() <= kMaxTitleBytes) return title;
+  size_t end = kMaxTitleBytes;  // not within a character
+  while (end > 0 && (static_cast<unsigned char>(title[end]) & 0xc0) == 0x80) --end;
+  return absl::StrCat(absl::string_view(title).substr(0, end), "…");
+}
+
+// So that it fits into an answer.
+void Shorten(Evidence::FieldEvidence* field) {
+  size_t bytes = field->ByteSizeLong();
+  if (bytes <= kMaxFieldBytes) return;
+  field->set_shortened(true);
+  auto shorten = [&](std::string* value) {
+    constexpr size_t kLargeValue = 4 << 10;
+    if (value->size() <= kLargeValue) return;
+    bytes -= value->size();
+    value->clear();
+  };
+  shorten(field->mutable_value());
+  for (auto& decision : *field->mutable_decisions()) shorten(decision.mutable_value());
+  for (auto& alternative : *field->mutable_alternatives()) shorten(alternative.mutable_value());
+  for (auto* witnesses :
+       {field->mutable_mentions(), field->mutable_supports(), field->mutable_contradictions()}) {
+    while (bytes > kMaxFieldBytes && !witnesses->empty()) {
+      bytes -= std::min(bytes, witnesses->rbegin()->ByteSizeLong());
+      witnesses->RemoveLast();
+    }
+  }
+}
+
 absl::Status AddWitnesses(const std::vector<Bearing>& bearings, FindSource find,
                           Evidence::FieldEvidence* out) {
   for (const Bearing& bearing : bearings) {
@@ -35,8 +70,7 @@ absl::Status AddWitnesses(const std::vector<Bearing>& bearings, FindSource find,
     auto source = find(bearing.claim->citation->source());
     if (!source.ok()) return source.status();
     if (*source != nullptr) {
-      witness->set_source_title((*source)->title().empty() ? (*source)->display_name()
-                                                           : (*source)->title());
+      witness->set_source_title(TitleOf(**source));
       witness->set_reliability((*source)->reliability());
     }
     const v1::UncertainDate* date = DateOf(*bearing.claim->citation, *source);
@@ -174,7 +208,10 @@ absl::StatusOr<Evidence::FieldEvidence> FieldEvidenceOf(const Dossier& dossier, 
   const bool disputed = std::any_of(bearings.begin(), bearings.end(), [](const Bearing& bearing) {
     return bearing.effect == Effect::kContradicts && bearing.claim->live;
   });
-  if (!disputed) return out;
+  if (!disputed) {
+    Shorten(&out);
+    return out;
+  }
   for (Evidence::ValuePolicy policy : kPolicies) {
     auto decided = Decide(policy, own, bearings, find);
     if (!decided.ok()) return decided.status();
@@ -186,6 +223,7 @@ absl::StatusOr<Evidence::FieldEvidence> FieldEvidenceOf(const Dossier& dossier, 
     }
     decision->set_reason(decided->reason);
   }
+  Shorten(&out);
   return out;
 }
 
@@ -193,6 +231,7 @@ absl::StatusOr<Evidence::FieldEvidence> WholeEvidenceOf(const Dossier& dossier, 
   Evidence::FieldEvidence out;
   absl::Status status = AddWitnesses(dossier.BearingsOnWhole(), find, &out);
   if (!status.ok()) return status;
+  Shorten(&out);
   return out;
 }
 
@@ -227,7 +266,12 @@ absl::StatusOr<Evidence> EvidenceOf(const Dossier& dossier, const std::vector<Pa
   for (const auto& [key, path] : paths) {
     if (absl::Status s = add(FieldEvidenceOf(dossier, *path, find)); !s.ok()) return s;
   }
-  for (std::string& path : UncitedFields(dossier)) evidence.add_uncited_fields(std::move(path));
+  bytes = 0;
+  for (std::string& path : UncitedFields(dossier)) {
+    bytes += path.size() + 4;
+    if (bytes > kMaxUncitedBytes) break;
+    evidence.add_uncited_fields(std::move(path));
+  }
   return evidence;
 }
 

@@ -1,7 +1,9 @@
 // Parts against the whole: breakdowns of releases and tallies, and those whom a release names.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -64,7 +66,9 @@ class Whole {
     for (const GroupCount& group : groups_) {
       if (group.keys_size() != 1) continue;
       const Key& key = group.keys(0);
-      Breakdown& breakdown = breakdowns[{CounterOf(group), key.dimension()}];
+      std::string counter = CounterOf(group);
+      wider_[{counter, key.dimension(), key.value()}].push_back(&group);
+      Breakdown& breakdown = breakdowns[{std::move(counter), key.dimension()}];
       breakdown.dimension = key.dimension();
       breakdown.groups.push_back(&group);
       const Interval count = values::BoundsOf(group.count());
@@ -137,21 +141,22 @@ class Whole {
            {{name_, CountPath(group)}, {name_, path_}}});
     }
     if (group.keys_size() < 2) return;
-    for (const GroupCount& wider : groups_) {
-      if (wider.keys_size() != 1 || CounterOf(wider) != CounterOf(group)) continue;
-      const bool within =
-          std::any_of(group.keys().begin(), group.keys().end(), [&](const Key& key) {
-            return key.dimension() == wider.keys(0).dimension() &&
-                   key.value() == wider.keys(0).value();
-          });
-      const Interval whole = values::BoundsOf(wider.count());
-      if (!within || !values::CertainlyMore(count, whole)) continue;
-      found_->push_back(
-          {Severity::kWarning,
-           absl::StrCat("a group", CounterText(group.counted_by()), " is ", values::ToText(count),
-                        ", more than the ", values::ToText(whole), " of the wider group `",
-                        wider.id(), "`"),
-           {{name_, CountPath(group)}, {name_, CountPath(wider)}}});
+    const std::string counter = CounterOf(group);
+    std::set<std::pair<int, absl::string_view>> seen;
+    for (const Key& key : group.keys()) {
+      if (!seen.emplace(key.dimension(), key.value()).second) continue;
+      const auto found = wider_.find({counter, key.dimension(), key.value()});
+      if (found == wider_.end()) continue;
+      for (const GroupCount* wider : found->second) {
+        const Interval whole = values::BoundsOf(wider->count());
+        if (!values::CertainlyMore(count, whole)) continue;
+        found_->push_back(
+            {Severity::kWarning,
+             absl::StrCat("a group", CounterText(group.counted_by()), " is ", values::ToText(count),
+                          ", more than the ", values::ToText(whole), " of the wider group `",
+                          wider->id(), "`"),
+             {{name_, CountPath(group)}, {name_, CountPath(*wider)}}});
+      }
     }
   }
 
@@ -161,6 +166,8 @@ class Whole {
   const std::string region_;
   const google::protobuf::RepeatedPtrField<GroupCount>& groups_;
   std::vector<Finding>* found_;
+  // Groups of one key, by counter, dimension and value.
+  std::map<std::tuple<std::string, int, absl::string_view>, std::vector<const GroupCount*>> wider_;
 };
 
 // How many more there certainly are than was said; 0 = maybe none.

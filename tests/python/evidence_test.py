@@ -116,12 +116,16 @@ def test_evidence_is_a_text(evidence: Any) -> None:
         "= absent latest: no date",
         "",
         'participants["b"].outcomes["1"].kind: freed',
+        "nothing is cited",
         "",
         'participants["b"]: persons/b',
+        "nothing is cited",
         "",
         'labels["k"]: "v"',
+        "nothing is cited",
         "",
         'not_yet_known: {"a":[1]}',
+        "nothing is cited",
         "",
         "not cited: region_code, mechanism",
     ]
@@ -129,6 +133,31 @@ def test_evidence_is_a_text(evidence: Any) -> None:
     columns |= {line.index("Tass") for line in text.split("\n") if "Tass" in line}
     assert len(columns) == 1
     assert max(map(len, db.releases.evidence("r").text(60).split("\n"))) <= 60
+
+
+def test_evidence_of_what_is_not_there() -> None:
+    kinds = detente.Evidence
+    fields = [
+        kinds.FieldEvidence(path='participants["x"]'),
+        kinds.FieldEvidence(path="headcount", value='{"best":"1"}', supports=[witness("1", "a")]),
+        kinds.FieldEvidence(path="note", value='"n"', shortened=True),
+    ]
+    db, _ = fake.database(GetEvidence=kinds(name="releases/r", revision=1, fields=fields))
+    assert db.releases.evidence("r").text(0).splitlines()[2:] == [
+        'participants["x"]: absent',
+        "  nothing is cited",
+        "",
+        "headcount: 1",
+        "   value  source",
+        "+  1      A",
+        "",
+        "note: n (shortened: large values, or the last citations, are left out)",
+        "  nothing is cited",
+    ]
+    with pytest.raises(detente.InvalidArgumentError, match="fields: paths expected"):
+        db.releases.evidence("r", ["headcount"])  # type: ignore[arg-type]
+    with pytest.raises(detente.InvalidArgumentError, match="as_told_by: a source"):
+        db.as_told_by("")
 
 
 def test_evidence_in_a_notebook_is_escaped(evidence: Any) -> None:

@@ -208,6 +208,32 @@ def test_lines_that_are_gone_moved_or_no_lines(export: Path) -> None:
         assert said in told, told
 
 
+def test_what_no_store_writes_is_told_and_not_tripped_over(export: Path) -> None:
+    lines = export.read_text("utf-8").split("\n")  # not at U+2028
+    deep, long = "[" * 100_000, "1" + "0" * 400
+    first, second = (json.loads(line) for line in lines[1:3])
+    merged = {
+        "name": first["name"],
+        "revision": first["revision"],
+        "salt": "",
+        "leaf": f"{first['leaf']}\n{second['name']} {second['revision']} {second['leaf']}",
+        "erased": True,
+    }
+    for bad in (
+        deep,
+        f'{{"name":"persons/a","revision":1,"salt":"","leaf":"{"0" * 64}","record":{deep}',
+        f'{{"name":"persons/a","revision":1,"salt":"","leaf":"{"0" * 64}","record":{{"x":{long}}}}}',
+        f'{{"name":"persons/a","revision":1e999,"salt":"","leaf":"{"0" * 64}"}}',
+        json.dumps(merged),
+    ):
+        export.write_text("\n".join([lines[0], bad, *lines[3:]]), "utf-8")
+        code, told = check(export)
+        assert code == 1
+        assert told.startswith("NOT RIGHT:\nline 2: "), told[:200]
+    export.write_text(deep, "utf-8")
+    assert check(export)[0] == 1
+
+
 def test_an_erasure_is_told_and_the_rest_checked(entries: list[Any], tmp_path: Path) -> None:
     made = checksum(entries)
     entries[1].json = entries[1].salt = ""
@@ -299,6 +325,23 @@ def test_a_snapshot_is_a_state_to_read(entries: list[Any]) -> None:
         db.at(point).persons.get("a")
         assert requests[-1].at.snapshot == "snapshots/paper-2026"
     assert repr(db.at(found)) == "db.at('snapshots/paper-2026')"
+
+
+def test_bad_arguments(entries: list[Any]) -> None:
+    db, requests = fake.database(GetSnapshot=snapshot(entries))
+    for at in (0, -1, 1 << 63):
+        with pytest.raises(detente.InvalidArgumentError, match="revisions are counted from 1"):
+            db.snapshots.create("s", at=at)
+    with pytest.raises(detente.InvalidArgumentError, match="no store has a revision"):
+        db.at(1 << 63)
+    early = datetime.datetime.min.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=5)))
+    with pytest.raises(detente.InvalidArgumentError, match="years 1 to 9999"):
+        db.at(early)
+    with pytest.raises(detente.InvalidArgumentError, match="a path or an open file"):
+        db.snapshots.export("s", 5)  # type: ignore[arg-type]
+    with pytest.raises(detente.InvalidArgumentError, match="a revision of the store"):
+        db.releases.rollback("r", "1")  # type: ignore[arg-type]
+    assert "The contributors to" in db.snapshots.cite("s", style="cff", author=" ")
 
 
 def test_citations(entries: list[Any]) -> None:

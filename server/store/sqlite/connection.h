@@ -57,6 +57,12 @@ class Statement {
     return *this;
   }
 
+  // For a function of ours; see sqlite3_bind_pointer.
+  Statement& BindPointer(void* pointer, const char* type) {
+    sqlite3_bind_pointer(statement_, ++bound_, pointer, type, nullptr);
+    return *this;
+  }
+
   // True = a row, false = done.
   absl::StatusOr<bool> Step(absl::string_view doing) {
     int code = sqlite3_step(statement_);

@@ -4,10 +4,10 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "error/error.h"
 #include "store/sqlite/ledger.h"
 #include "store/sqlite/session.h"
+#include "store/sqlite/text_finder.h"
 
 namespace detente::store {
 namespace {
@@ -15,40 +15,45 @@ namespace {
 // How long another process may take to end its read.
 constexpr int kForeignReaderMilliseconds = 2'000;
 
-// Of one statement: SQLite takes expressions up to 1,000 deep.
-constexpr size_t kTextsAtOnce = 400;
+constexpr char kFinder[] = "detente texts";  // the type of the pointer
 
-// "instr(column, ?1) OR instr(column, ?2) …": the bytes as they are, in a text too.
-std::string HoldsOne(absl::string_view column, size_t texts) {
-  std::string sql;
-  for (size_t i = 1; i <= texts; ++i) {
-    absl::StrAppend(&sql, i > 1 ? " OR " : "", "instr(CAST(", column, " AS BLOB), ?", i, ") > 0");
-  }
-  return sql;
+// holds_one(column, finder): the bytes as they are, in a text too. A function of ours, since the
+// texts may be thousands, and a scan for each would hold up the writer.
+void HoldsOne(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* finder = static_cast<const TextFinder*>(sqlite3_value_pointer(arguments[1], kFinder));
+  const auto* bytes = static_cast<const char*>(sqlite3_value_blob(arguments[0]));
+  const size_t size = static_cast<size_t>(sqlite3_value_bytes(arguments[0]));
+  const bool found =
+      finder != nullptr && bytes != nullptr && finder->FindsIn(absl::string_view(bytes, size));
+  sqlite3_result_int(context, found ? 1 : 0);
 }
 
 }  // namespace
 
+absl::Status AddHoldsOne(Connection& db) {
+  const int code = sqlite3_create_function_v2(db.db(), "holds_one", 2, SQLITE_UTF8, nullptr,
+                                              HoldsOne, nullptr, nullptr, nullptr);
+  return code == SQLITE_OK ? absl::OkStatus() : StoreError(code, "read", sqlite3_errmsg(db.db()));
+}
+
 absl::Status SqliteSession::Containing(absl::string_view collection,
                                        absl::Span<const std::string> texts,
                                        absl::FunctionRef<bool(Version&)> visit) {
+  if (texts.empty()) return absl::OkStatus();
   if (auto known = shared_->Find(collection); !known.ok()) return known.status();
-  for (; !texts.empty(); texts.remove_prefix(std::min(texts.size(), kTextsAtOnce))) {
-    const auto some = texts.subspan(0, kTextsAtOnce);
-    for (absl::string_view table : {"head_", "past_"}) {
-      auto find =
-          db_.Once(absl::StrCat("SELECT " DETENTE_VERSION_COLUMNS " FROM ", table, collection,
-                                " WHERE ", HoldsOne("payload", some.size()), " OR ",
-                                HoldsOne("id", some.size()), " ORDER BY id, since"));
-      if (!find.ok()) return find.status();
-      for (const std::string& text : some) (*find)->BindBlob(text);
-      while (true) {
-        auto row = (*find)->Step("read");
-        if (!row.ok()) return row.status();
-        if (!*row) break;
-        Version version = (*find)->ReadVersion();
-        if (!visit(version)) return absl::OkStatus();
-      }
+  TextFinder finder(texts);
+  for (absl::string_view table : {"head_", "past_"}) {
+    auto find = db_.Once(absl::StrCat("SELECT " DETENTE_VERSION_COLUMNS " FROM ", table, collection,
+                                      " WHERE holds_one(payload, ?1) OR holds_one(id, ?1) "
+                                      "ORDER BY id, since"));
+    if (!find.ok()) return find.status();
+    (*find)->BindPointer(&finder, kFinder);
+    while (true) {
+      auto row = (*find)->Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      Version version = (*find)->ReadVersion();
+      if (!visit(version)) return absl::OkStatus();
     }
   }
   return absl::OkStatus();
@@ -112,15 +117,15 @@ absl::Status SqliteSession::EraseRecord(absl::string_view collection, absl::stri
     for (absl::string_view value : step.values) statement.Bind(value);
     if (absl::Status s = statement.Run(); !s.ok()) return s;
   }
-  for (; !texts.empty(); texts.remove_prefix(std::min(texts.size(), kTextsAtOnce))) {
-    const auto some = texts.subspan(0, kTextsAtOnce);
-    auto reasons = db_.Once(absl::StrCat("UPDATE commits SET reason = '' WHERE reason <> '' AND (",
-                                         HoldsOne("reason", some.size()), ")"));
-    if (!reasons.ok()) return reasons.status();
-    for (const std::string& text : some) (*reasons)->BindBlob(text);
-    if (absl::Status s = (*reasons)->Run(); !s.ok()) return s;
-  }
-  return absl::OkStatus();
+  if (texts.empty()) return absl::OkStatus();
+  TextFinder finder(texts);
+  DETENTE_PREPARE(reasons, db_,
+                  "UPDATE commits SET reason = '' WHERE reason <> '' AND holds_one(reason, ?1)");
+  if (absl::Status s = reasons.BindPointer(&finder, kFinder).Run(); !s.ok()) return s;
+  DETENTE_PREPARE(requests, db_,
+                  "UPDATE commits SET request_id = '', request_hash = x'' WHERE request_id <> '' "
+                  "AND holds_one(request_id, ?1)");
+  return requests.BindPointer(&finder, kFinder).Run();
 }
 
 absl::Status SqliteSession::PutErasure(const Erasure& erasure, Revision revision) {

@@ -15,6 +15,9 @@ absl::Status SqliteSession::Open(bool write) {
                                          : SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0);
   if (absl::Status s = db_.Open(shared_->uri, flags, shared_->options.vfs); !s.ok()) return s;
   writes_ = write;
+  if (write) {
+    if (absl::Status s = AddHoldsOne(db_); !s.ok()) return s;
+  }
   return db_.Execute(write ? "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
                            : "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY");
 }

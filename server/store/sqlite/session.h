@@ -93,4 +93,7 @@ class SqliteSession : public Writer {
 #define DETENTE_COMMIT_COLUMNS "revision, time, actor, reason, method, request_id, request_hash"
 Commit ReadCommit(const Statement& row);
 
+// For the scans of erasures; in erase.cc.
+absl::Status AddHoldsOne(Connection& db);
+
 }  // namespace detente::store

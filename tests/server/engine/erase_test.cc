@@ -13,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "detente/v1/detention.pb.h"
 #include "detente/v1/person.pb.h"
@@ -240,6 +241,81 @@ TEST(EraseTest, SaysWhoStillSpeaksOfIt) {
   EXPECT_THAT(result->names, SizeIs(3));
   for (const char* text : kStrings) EXPECT_THAT(FilesWith(folder, text), IsEmpty()) << text;
   EXPECT_THAT(FilesWith(folder, "a friend of"), IsEmpty());
+}
+
+TEST(EraseTest, IdsOfRequestsAndTitlesOfSnapshotsAreNotKept) {
+  TempDir folder;
+  Story story(folder.File());
+  ASSERT_TRUE(story.ok);
+  CommitRequest named = Request(Create(Story::Other(), "third"));
+  named.caller = "a documenter";
+  named.request_id = "before-zyxwvut-qponm";
+  ASSERT_OK(Write(*story.engine, std::move(named)));
+  for (const char* id : {"told", "plain", "of-zyxwvut-qponm"}) {
+    SnapshotRequest snapshot;
+    snapshot.id = id;
+    snapshot.title = id == std::string("told") ? absl::StrCat("All about ", kName) : "A paper";
+    ASSERT_OK(story.engine->CreateSnapshot(snapshot));
+  }
+  EraseRequest telling = story.Erasure();
+  telling.request_id = "erase-zyxwvut-qponm";
+  EXPECT_EQ(story.engine->Erase(telling).status().code(), absl::StatusCode::kInvalidArgument);
+  auto result = story.engine->Erase(story.Erasure());
+  ASSERT_OK(result);
+  for (const char* text : {"before-zyxwvut-qponm", "All about"}) {
+    EXPECT_THAT(FilesWith(folder, text), IsEmpty()) << text;
+  }
+  auto told = story.engine->GetSnapshot("told");
+  ASSERT_OK(told);
+  EXPECT_EQ(told->title, "");
+  EXPECT_EQ(told->erased_count, 2);
+  EXPECT_EQ(story.engine->GetSnapshot("plain")->title, "A paper");
+  // An id stays: it is cited.
+  ASSERT_THAT(result->mentions, SizeIs(1));
+  EXPECT_EQ(result->mentions[0].name, "snapshots/of-zyxwvut-qponm");
+}
+
+// More names than an expression or a statement of SQLite takes.
+TEST(EraseTest, ManyAtATime) {
+  TempDir folder;
+  constexpr int kPersons = 100;
+  EraseRequest request;
+  std::string names;
+  for (int name = 0; name < 12; ++name) {
+    absl::StrAppend(&names, "names { id: 'n", name, "' full: 'Full", name, "of#' family: 'Fam",
+                    name, "of#' } ");
+  }
+  const std::filesystem::path backup = folder.File() + ".backup";
+  {
+    auto engine = OpenEngine(folder.File());
+    for (int i = 0; i < kPersons; ++i) {
+      const std::string text = absl::StrReplaceAll(names, {{"#", absl::StrCat(i, "!")}});
+      const std::string id = absl::StrCat("victim-", i);
+      ASSERT_OK(WriteOf(*engine, Create(Proto<v1::Person>(text), id)));
+      request.records.emplace_back(&testing::ResourceOf(v1::Person()), id);
+    }
+    CommitRequest create =
+        Request(Create(Proto<v1::Detention>("person: 'persons/victim-99' note: 'Fam0of98!'"), "d"));
+    create.reason = "Full11of99! was seen";
+    ASSERT_OK(Write(*engine, std::move(create)));
+    request.reason = "asked for; not by Fam9of97!";
+    EXPECT_EQ(engine->Erase(request).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+  std::filesystem::copy_file(folder.File(), backup);
+  auto engine = OpenEngine(folder.File());
+  request.reason = "asked for";
+  auto result = engine->Erase(request);
+  ASSERT_OK(result);
+  EXPECT_THAT(result->names, SizeIs(kPersons));
+  ASSERT_THAT(result->mentions, SizeIs(1));
+  EXPECT_EQ(result->mentions[0].name, "detentions/d");
+  EXPECT_EQ(result->rewritten, 1);
+  EXPECT_THAT(FilesWith(folder, "Full11of99!"), ElementsAre("store.db.backup"));
+  engine.reset();
+  std::filesystem::rename(backup, folder.File());
+  engine = OpenEngine(folder.File());
+  EXPECT_THAT(FilesWith(folder, "Full11of99!"), IsEmpty());
+  EXPECT_THAT(FilesWith(folder, "Fam0of98!"), ElementsAre("store.db"));  // in the note
 }
 
 TEST(EraseTest, Refusals) {

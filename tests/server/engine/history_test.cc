@@ -111,6 +111,12 @@ TEST(TimeTest, TheSameForEver) {
 
 // --- what commits say ---------------------------------------------------------------------------
 
+TEST(RevisionTest, OfAStoreWithoutAny) {
+  auto engine = OpenEngine();
+  EXPECT_EQ(engine->View(1, "at").status().message(),
+            "at.revision: the store has no revision yet, got 1");
+}
+
 TEST(CommitsTest, SayWhatBecameOfEachRecord) {
   auto engine = OpenEngine();
   ASSERT_OK(WriteOf(*engine, Create(Note("1"), "a"), Create(Note("1"), "b")));

@@ -1,4 +1,6 @@
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/findings/testing.h"
 
 namespace detente::findings {
@@ -40,6 +42,23 @@ TEST_F(GroupsTest, MoreThanTheWhole) {
               ElementsAre("WARNING the group by DESTINATION, counted by an embassy, is at "
                           "least 11, more than the headcount of at most 10 @ releases/r "
                           "headcount, releases/r group_counts[\"a\"].count"));
+}
+
+// As many as a list holds: a look at each pair of them would take minutes.
+TEST_F(GroupsTest, ManyGroups) {
+  std::string text = "headcount { best: 1000 } ";
+  for (int i = 0; i < 4'990; ++i) {
+    absl::StrAppend(&text, Group(absl::StrCat("w", i), "OFFENCE", absl::StrCat("o", i), "best: 5"),
+                    "group_counts { id: 'n", i, "' keys { id: 'a' dimension: OFFENCE value: 'o", i,
+                    "' } keys { id: 'b' dimension: GENDER value: 'MALE' } count { best: ",
+                    i == 77 ? 6 : 5, " } } ");
+  }
+  const absl::Time start = absl::Now();
+  EXPECT_THAT(OfRelease(text),
+              ElementsAre("WARNING a group is 6, more than the 5 of the wider group `w77` @ "
+                          "releases/r group_counts[\"n77\"].count, releases/r "
+                          "group_counts[\"w77\"].count"));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(20));
 }
 
 TEST_F(GroupsTest, WhatMayBeSo) {

@@ -53,6 +53,22 @@ TEST(ValueTest, ReadsValues) {
   EXPECT_EQ(Value("labels"), R"({"case":"x","other":""})");
 }
 
+TEST(ValueTest, ElementsAreFoundInAnyOrderAndInShorterLists) {
+  v1::Release large;
+  for (int i = 0; i < 300; ++i) large.add_participants()->set_id(absl::StrCat("p", i));
+  v1::Release small;
+  small.add_participants()->set_id("p299");
+  std::mt19937 random(3);
+  for (int round = 0; round < 2'000; ++round) {
+    const int i = static_cast<int>(random() % 310);
+    const Path path = At(absl::StrCat("participants[\"p", i, "\"].id"));
+    EXPECT_EQ(ValueAt(large, path).value_or("absent"),
+              i < 300 ? absl::StrCat("\"p", i, "\"") : "absent");
+    EXPECT_EQ(ValueAt(small, path).has_value(), i == 299);
+    EXPECT_FALSE(ValueAt(v1::Release(), path).has_value());
+  }
+}
+
 TEST(ValueTest, AbsentValues) {
   for (const char* path :
        {"note", "announce_date", "announce_date.edtf", "headcount.low", "participants[\"z\"]",
