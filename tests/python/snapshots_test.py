@@ -211,6 +211,7 @@ def test_lines_that_are_gone_moved_or_no_lines(export: Path) -> None:
 def test_what_no_store_writes_is_told_and_not_tripped_over(export: Path) -> None:
     lines = export.read_text("utf-8").split("\n")  # not at U+2028
     deep, long = "[" * 100_000, "1" + "0" * 400
+    start = f'{{"name":"persons/a","revision":1,"salt":"","leaf":"{"0" * 64}"'
     first, second = (json.loads(line) for line in lines[1:3])
     merged = {
         "name": first["name"],
@@ -221,8 +222,8 @@ def test_what_no_store_writes_is_told_and_not_tripped_over(export: Path) -> None
     }
     for bad in (
         deep,
-        f'{{"name":"persons/a","revision":1,"salt":"","leaf":"{"0" * 64}","record":{deep}',
-        f'{{"name":"persons/a","revision":1,"salt":"","leaf":"{"0" * 64}","record":{{"x":{long}}}}}',
+        f'{start},"record":{deep}',
+        f'{start},"record":{{"x":{long}}}}}',
         f'{{"name":"persons/a","revision":1e999,"salt":"","leaf":"{"0" * 64}"}}',
         json.dumps(merged),
     ):
@@ -328,7 +329,7 @@ def test_a_snapshot_is_a_state_to_read(entries: list[Any]) -> None:
 
 
 def test_bad_arguments(entries: list[Any]) -> None:
-    db, requests = fake.database(GetSnapshot=snapshot(entries))
+    db, _ = fake.database(GetSnapshot=snapshot(entries))
     for at in (0, -1, 1 << 63):
         with pytest.raises(detente.InvalidArgumentError, match="revisions are counted from 1"):
             db.snapshots.create("s", at=at)
