@@ -1,6 +1,5 @@
 #include "engine/registry.h"
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "detente/v1/options.pb.h"
 #include "google/api/field_behavior.pb.h"
 #include "google/api/resource.pb.h"
+#include "values/sha256.h"
 
 namespace detente::engine {
 namespace {
@@ -195,11 +195,7 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::FromFiles(
       field.reference = (*found)->collection;
     }
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(description.data(), description.size(), digest, &size, EVP_sha256(), nullptr);
-  registry->fingerprint_ =
-      absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(digest), size));
+  registry->fingerprint_ = values::Sha256Hex(description);
   return registry;
 }
 

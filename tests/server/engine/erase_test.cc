@@ -383,17 +383,22 @@ TEST(EraseTest, EndsReadersOfOlderState) {
   for (const char* text : kStrings) EXPECT_THAT(FilesWith(folder, text), IsEmpty()) << text;
 }
 
-// Another process that has the file open in an older state.
+// As another process that has the file open, in the state of now, until it is closed.
+sqlite3* OpenForeignReader(const TempDir& folder) {
+  sqlite3* other = nullptr;
+  EXPECT_EQ(sqlite3_open_v2(folder.File().c_str(), &other, SQLITE_OPEN_READONLY, nullptr),
+            SQLITE_OK);
+  EXPECT_EQ(
+      sqlite3_exec(other, "BEGIN; SELECT count(*) FROM head_persons", nullptr, nullptr, nullptr),
+      SQLITE_OK);
+  return other;
+}
+
 TEST(EraseTest, AForeignReaderKeepsTheFilesFromBeingCleared) {
   TempDir folder;
   Story story(folder.File());
   ASSERT_TRUE(story.ok);
-  sqlite3* other = nullptr;
-  ASSERT_EQ(sqlite3_open_v2(folder.File().c_str(), &other, SQLITE_OPEN_READONLY, nullptr),
-            SQLITE_OK);
-  ASSERT_EQ(
-      sqlite3_exec(other, "BEGIN; SELECT count(*) FROM head_persons", nullptr, nullptr, nullptr),
-      SQLITE_OK);
+  sqlite3* other = OpenForeignReader(folder);
   EraseRequest request = story.Erasure();
   request.request_id = "once";
   EXPECT_FAILS(story.engine->Erase(request), kUnavailable, ERASURE_INCOMPLETE);
@@ -409,12 +414,7 @@ TEST(EraseTest, AnErasureCutOffIsFinishedWhenTheStoreIsOpened) {
   {
     Story story(folder.File());
     ASSERT_TRUE(story.ok);
-    sqlite3* other = nullptr;
-    ASSERT_EQ(sqlite3_open_v2(folder.File().c_str(), &other, SQLITE_OPEN_READONLY, nullptr),
-              SQLITE_OK);
-    ASSERT_EQ(
-        sqlite3_exec(other, "BEGIN; SELECT count(*) FROM head_persons", nullptr, nullptr, nullptr),
-        SQLITE_OK);
+    sqlite3* other = OpenForeignReader(folder);
     EXPECT_FAILS(story.engine->Erase(story.Erasure()), kUnavailable, ERASURE_INCOMPLETE);
     story.engine.reset();
     sqlite3_close(other);
