@@ -19,14 +19,10 @@ absl::StatusOr<std::unique_ptr<Instance>> Instance::Open(absl::string_view path,
   auto registry = engine::Registry::FromFiles(proto_files);
   if (!registry.ok()) return registry.status();
   instance->registry_ = *std::move(registry);
-  std::vector<std::string> collections;
-  for (const auto& resource : instance->registry_->resources()) {
-    collections.push_back(resource->collection);
-  }
   store::SqliteOptions sqlite;
   sqlite.create = options.create;
   sqlite.read_only = options.read_only;
-  auto store = store::OpenSqlite(path, collections, sqlite);
+  auto store = store::OpenSqlite(path, instance->registry_->Tables(), sqlite);
   if (!store.ok()) return store.status();
   auto engine = engine::Engine::Open(*std::move(store), instance->registry_.get(),
                                      {options.head_cache_bytes});

@@ -189,7 +189,7 @@ class Application {
     version.salt = NewSalt();
     version.payload = EncodePayload(*operation.record);
     std::vector<Reference> references = References(resource, *operation.record);
-    absl::Status status = Put(resource, version, false, {}, Targets(references));
+    absl::Status status = Put(resource, version, *operation.record, false, {}, Targets(references));
     pending_.push_back({operation.field, operation.record.get(), std::move(references)});
     return status;
   }
@@ -227,8 +227,8 @@ class Application {
 
     std::vector<Reference> old_references = References(resource, **before);
     std::vector<Reference> references = References(resource, *operation.record);
-    absl::Status status =
-        PutChanged(resource, written->version, Targets(old_references), Targets(references));
+    absl::Status status = PutChanged(resource, written->version, *operation.record,
+                                     Targets(old_references), Targets(references));
 
     std::sort(old_references.begin(), old_references.end());
     references.erase(std::remove_if(references.begin(), references.end(),
@@ -268,7 +268,7 @@ class Application {
     std::string payload = EncodePayload(**after);
     if (payload == written->version.payload) return absl::OkStatus();
     written->version.payload = std::move(payload);
-    return PutChanged(resource, written->version, Targets(References(resource, **before)),
+    return PutChanged(resource, written->version, **after, Targets(References(resource, **before)),
                       Targets(References(resource, **after)));
   }
 
@@ -280,7 +280,7 @@ class Application {
     if (!operation.force) {
       deleted_.emplace_back(operation.resource->Name(operation.id), operation.field);
     }
-    return Put(*operation.resource, written->version, true,
+    return Put(*operation.resource, written->version, **record, true,
                Targets(References(*operation.resource, **record)), {});
   }
 
@@ -289,11 +289,12 @@ class Application {
     if (!record.ok()) return record.status();
     written->version = std::move(stored);
     written->version.delete_time = 0;
-    return Put(resource, written->version, true, {}, Targets(References(resource, **record)));
+    return Put(resource, written->version, **record, true, {},
+               Targets(References(resource, **record)));
   }
 
   // Puts a version that refers to `targets`; the one before it referred to `old_targets`.
-  absl::Status PutChanged(const Resource& resource, store::Version& version,
+  absl::Status PutChanged(const Resource& resource, store::Version& version, const Message& record,
                           const std::vector<std::string>& old_targets,
                           const std::vector<std::string>& targets) {
     std::vector<std::string> removed, added;
@@ -301,15 +302,17 @@ class Application {
                         std::back_inserter(removed));
     std::set_difference(targets.begin(), targets.end(), old_targets.begin(), old_targets.end(),
                         std::back_inserter(added));
-    return Put(resource, version, true, removed, added);
+    return Put(resource, version, record, true, removed, added);
   }
 
-  absl::Status Put(const Resource& resource, store::Version& version, bool supersedes,
-                   const std::vector<std::string>& removed, const std::vector<std::string>& added) {
+  absl::Status Put(const Resource& resource, store::Version& version, const Message& record,
+                   bool supersedes, const std::vector<std::string>& removed,
+                   const std::vector<std::string>& added) {
     changed_ = true;
     version.since = revision_;
     version.update_time = time_;
-    absl::Status status = writer_->Put(resource.collection, version, supersedes);
+    absl::Status status =
+        writer_->Put(resource.collection, version, resource.columns->Derive(record), supersedes);
     if (!status.ok() || (removed.empty() && added.empty())) return status;
     return writer_->PutReferences(resource.Name(version.id), removed, added);
   }

@@ -292,7 +292,7 @@ class Eraser {
     if (absl::Status s = KeepLeaf(resource, changing); !s.ok()) return s;
     ++rewritten_;
     return writer_->Rewrite(resource.collection, changing.version.id, changing.version.since,
-                            EncodePayload(**record));
+                            EncodePayload(**record), resource.columns->Derive(**record));
   }
 
   absl::Status Clear(const Target& target) {
@@ -314,7 +314,7 @@ class Eraser {
     last.since = revision_;
     last.create_time = versions.back().version.create_time;
     last.update_time = last.delete_time = time_;
-    status = writer_->Put(resource.collection, last, true);
+    status = writer_->Put(resource.collection, last, {}, true);
     if (!status.ok()) return status;
     return writer_->PutErasure({values::Sha256Hex(target.uid), target.new_id}, revision_);
   }

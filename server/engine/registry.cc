@@ -163,6 +163,7 @@ absl::Status Registry::AddResource(const ServiceDescriptor* service) {
     }
   }
   resource->plan = Plan(type);
+  resource->columns = std::make_unique<query::Columns>(type, resource->collection);
   resources_.push_back(std::move(resource));
   return absl::OkStatus();
 }
@@ -197,6 +198,13 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::FromFiles(
   }
   registry->fingerprint_ = values::Sha256Hex(description);
   return registry;
+}
+
+std::vector<store::Table> Registry::Tables() const {
+  std::vector<store::Table> tables;
+  tables.reserve(resources_.size());
+  for (const auto& resource : resources_) tables.push_back(resource->columns->table());
+  return tables;
 }
 
 const Resource* Registry::FindByCollection(absl::string_view collection) const {

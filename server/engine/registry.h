@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "query/columns.h"
 
 namespace detente::engine {
 
@@ -61,6 +62,7 @@ struct Resource {
   std::string collection;  // "releases"
   std::string singular;    // "release"
   const TypePlan* plan;
+  std::unique_ptr<const query::Columns> columns;
 
   std::string Name(absl::string_view id) const;
 };
@@ -93,6 +95,8 @@ class Registry {
   const std::vector<const google::protobuf::ServiceDescriptor*>& services() const {
     return services_;
   }
+  // What a store must have for them.
+  std::vector<store::Table> Tables() const;
   const Resource* FindByCollection(absl::string_view collection) const;
   const Resource* FindByType(absl::string_view full_name) const;
   // The resource and id of a resource name; null where it is none.

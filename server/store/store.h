@@ -14,19 +14,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "store/selection.h"
+#include "store/table.h"
 
 namespace detente::store {
-
-using Revision = int64_t;  // of the whole store; the first commit is 1, an empty store is at 0
-
-// Which rows a read may see. Until roles exist every reader sees the full projection.
-enum class Projection { kFull };
-
-// The state that a read is of. Every read takes one.
-struct ReadView {
-  Revision revision = 0;
-  Projection projection = Projection::kFull;
-};
 
 // One version of a record. Times are microseconds since 1970, UTC.
 struct Version {
@@ -96,6 +87,12 @@ struct Erasure {
   std::string id;        // its new id
 };
 
+// How a selection would be read.
+struct Plan {
+  std::vector<std::string> steps;
+  std::vector<std::string> indexes;
+};
+
 // Reads committed state. One thread at a time; any number of readers beside each other and beside
 // the writer.
 class Reader {
@@ -116,6 +113,20 @@ class Reader {
   virtual absl::Status List(absl::string_view collection, absl::string_view after,
                             const ReadView& view, bool show_deleted,
                             absl::FunctionRef<bool(Version&)> visit) = 0;
+
+  // Visits the versions that are selected, in the selection's order, until `visit` says false.
+  virtual absl::Status Select(absl::string_view collection, const Selection& selection,
+                              absl::FunctionRef<bool(Version&)> visit) = 0;
+  // Visits chosen columns of the rows that are selected, in no order; those of a row live as long
+  // as the call. `columns` may hold RowColumns.
+  virtual absl::Status Scan(absl::string_view collection, const Selection& selection,
+                            absl::Span<const int> columns,
+                            absl::FunctionRef<bool(absl::Span<const Value>)> visit) = 0;
+  virtual absl::StatusOr<int64_t> Count(absl::string_view collection,
+                                        const Selection& selection) = 0;
+  // How Select would run, in the store's own words; and the indexes that it would use.
+  virtual absl::StatusOr<Plan> Explain(absl::string_view collection,
+                                       const Selection& selection) = 0;
 
   // Visits the versions of one record with since < before, newest first.
   virtual absl::Status Revisions(absl::string_view collection, absl::string_view id,
@@ -169,7 +180,7 @@ class Writer : public Reader {
   // Makes `version` the record's newest. `supersedes` says that there is one before, which ends at
   // version.since.
   virtual absl::Status Put(absl::string_view collection, const Version& version,
-                           bool supersedes) = 0;
+                           const Derived& derived, bool supersedes) = 0;
   // The names that a live record's newest version refers to: those gone, those new.
   virtual absl::Status PutReferences(absl::string_view name, absl::Span<const std::string> removed,
                                      absl::Span<const std::string> added) = 0;
@@ -185,9 +196,9 @@ class Writer : public Reader {
   // texts; of many texts, some twice.
   virtual absl::Status Containing(absl::string_view collection, absl::Span<const std::string> texts,
                                   absl::FunctionRef<bool(Version&)> visit) = 0;
-  // Replaces the payload of one version in its place.
+  // Replaces the payload of one version in its place, and what is derived from it.
   virtual absl::Status Rewrite(absl::string_view collection, absl::string_view id, Revision since,
-                               absl::string_view payload) = 0;
+                               absl::string_view payload, const Derived& derived) = 0;
   virtual absl::Status KeepLeaf(absl::string_view collection, absl::string_view id, Revision since,
                                 absl::string_view leaf) = 0;
   // Gives a record another id and uid wherever it stands, deletes it in all its versions as of

@@ -67,6 +67,7 @@ NO_PLURAL = {
     "requested_by": "see PREPOSITIONS",
     "shared_with": "see PREPOSITIONS",
     "criteria": "the plural of criterion",
+    "series": "its own plural",
 }
 # Enums outside of a message.
 FREE_ENUMS = {"detente.v1.ErrorReason": "spans all methods: `reason` of ErrorInfo"}
@@ -86,6 +87,9 @@ NO_ID: dict[str, str] = {}
 DATES = {
     "detente.v1.UncertainDate.earliest": "a bound of the date",
     "detente.v1.UncertainDate.latest": "a bound of the date",
+    "detente.v1.ComputeStockRequest.first_day": "a day to compute for, not one that a source gives",
+    "detente.v1.ComputeStockRequest.last_day": "the same",
+    "detente.v1.ComputeStockResponse.Point.day": "the same",
 }
 # Of C++ and Python, which have accessors of these names.
 RESERVED = re.compile(

@@ -24,6 +24,7 @@ from detente.v1.organization_pb2 import *
 from detente.v1.organization_service_pb2 import *
 from detente.v1.person_pb2 import *
 from detente.v1.person_service_pb2 import *
+from detente.v1.query_service_pb2 import *
 from detente.v1.record_service_pb2 import *
 from detente.v1.release_pb2 import *
 from detente.v1.release_service_pb2 import *

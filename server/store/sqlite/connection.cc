@@ -41,8 +41,10 @@ absl::Status StoreError(int code, absl::string_view doing, absl::string_view det
   }
 }
 
-CollectionSql::CollectionSql(absl::string_view collection) {
-  auto text = [&](absl::string_view sql) { return absl::StrReplaceAll(sql, {{"$0", collection}}); };
+CollectionSql::CollectionSql(const Table& of) : table(of) {
+  auto text = [&](absl::string_view sql) {
+    return absl::StrReplaceAll(sql, {{"$0", table.collection}});
+  };
   create = text(kCollectionTables);
   get = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE id = ?1");
   get_past = text("SELECT " DETENTE_VERSION_COLUMNS

@@ -170,7 +170,8 @@ class Connection {
 
 // The statements over one collection's tables.
 struct CollectionSql {
-  explicit CollectionSql(absl::string_view collection);
+  explicit CollectionSql(const Table& table);
+  Table table;
   std::string create, get, get_past, list, revisions, supersede, insert, update;
 };
 

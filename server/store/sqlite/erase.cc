@@ -60,7 +60,8 @@ absl::Status SqliteSession::Containing(absl::string_view collection,
 }
 
 absl::Status SqliteSession::Rewrite(absl::string_view collection, absl::string_view id,
-                                    Revision since, absl::string_view payload) {
+                                    Revision since, absl::string_view payload,
+                                    const Derived& /*derived*/) {
   if (auto known = shared_->Find(collection); !known.ok()) return known.status();
   for (absl::string_view table : {"head_", "past_"}) {
     auto update = db_.Once(absl::StrCat("UPDATE ", table, collection,

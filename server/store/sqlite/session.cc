@@ -161,7 +161,7 @@ absl::Status SqliteSession::Begin() {
 absl::Status SqliteSession::BeginCommit() { return Run("SAVEPOINT one_commit"); }
 
 absl::Status SqliteSession::Put(absl::string_view collection, const Version& version,
-                                bool supersedes) {
+                                const Derived& /*derived*/, bool supersedes) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
   if (supersedes) {

@@ -27,6 +27,16 @@ class SqliteSession : public Writer {
                     bool show_deleted, absl::FunctionRef<bool(Version&)> visit) override;
   absl::Status Revisions(absl::string_view collection, absl::string_view id, Revision before,
                          absl::FunctionRef<bool(Version&)> visit) override;
+
+  // select.cc
+  absl::Status Select(absl::string_view collection, const Selection& selection,
+                      absl::FunctionRef<bool(Version&)> visit) override;
+  absl::Status Scan(absl::string_view collection, const Selection& selection,
+                    absl::Span<const int> columns,
+                    absl::FunctionRef<bool(absl::Span<const Value>)> visit) override;
+  absl::StatusOr<int64_t> Count(absl::string_view collection, const Selection& selection) override;
+  absl::StatusOr<Plan> Explain(absl::string_view collection, const Selection& selection) override;
+
   absl::StatusOr<std::optional<struct Commit>> FindRequest(absl::string_view actor,
                                                            absl::string_view request_id) override;
   absl::StatusOr<std::vector<Touched>> Touches(Revision revision) override;
@@ -51,7 +61,8 @@ class SqliteSession : public Writer {
 
   absl::Status Begin() override;
   absl::Status BeginCommit() override;
-  absl::Status Put(absl::string_view collection, const Version& version, bool supersedes) override;
+  absl::Status Put(absl::string_view collection, const Version& version, const Derived& derived,
+                   bool supersedes) override;
   absl::Status PutReferences(absl::string_view name, absl::Span<const std::string> removed,
                              absl::Span<const std::string> added) override;
   absl::Status PutCommit(const struct Commit& commit, absl::Span<const Touched> touched) override;
@@ -67,7 +78,7 @@ class SqliteSession : public Writer {
   absl::Status Containing(absl::string_view collection, absl::Span<const std::string> texts,
                           absl::FunctionRef<bool(Version&)> visit) override;
   absl::Status Rewrite(absl::string_view collection, absl::string_view id, Revision since,
-                       absl::string_view payload) override;
+                       absl::string_view payload, const Derived& derived) override;
   absl::Status KeepLeaf(absl::string_view collection, absl::string_view id, Revision since,
                         absl::string_view leaf) override;
   absl::Status EraseRecord(absl::string_view collection, absl::string_view id,

@@ -108,12 +108,12 @@ class LockFile {
 
 class SqliteStore : public Store {
  public:
-  absl::Status Open(absl::string_view path, absl::Span<const std::string> collections,
+  absl::Status Open(absl::string_view path, absl::Span<const Table> tables,
                     const SqliteOptions& options) {
     shared_ = std::make_shared<Shared>();
     shared_->options = options;
-    for (const std::string& collection : collections) {
-      shared_->collections.emplace(collection, CollectionSql(collection));
+    for (const Table& table : tables) {
+      shared_->collections.emplace(table.collection, CollectionSql(table));
     }
     if (path == ":memory:") {
       static std::atomic<int> next{0};
@@ -277,10 +277,10 @@ class SqliteStore : public Store {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(absl::string_view path,
-                                                  absl::Span<const std::string> collections,
+                                                  absl::Span<const Table> tables,
                                                   const SqliteOptions& options) {
   auto store = std::make_unique<SqliteStore>();
-  if (absl::Status s = store->Open(path, collections, options); !s.ok()) return s;
+  if (absl::Status s = store->Open(path, tables, options); !s.ok()) return s;
   return store;
 }
 

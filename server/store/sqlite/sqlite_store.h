@@ -21,13 +21,13 @@ struct SqliteOptions {
   bool sync = true;  // false = a crash of the machine may lose acknowledged commits; for tests
 };
 
-// `path` is a file or ":memory:" (which lives as long as the store). `collections` are `[a-z_]+`. A
-// store that is written holds
-// `<path>.lock`, so that a second writer is refused with the first one's process id.
+// `path` is a file or ":memory:" (which lives as long as the store). Collections are `[a-z_]+`. A
+// store that is written holds `<path>.lock`, so that a second writer is refused with the first
+// one's process id.
 //   NOT_FOUND            no such file, and no `create`
 //   FAILED_PRECONDITION  another process writes it (STORE_LOCKED), or the file is something else
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(absl::string_view path,
-                                                  absl::Span<const std::string> collections,
+                                                  absl::Span<const Table> tables,
                                                   const SqliteOptions& options);
 
 }  // namespace detente::store

@@ -453,7 +453,7 @@ TEST(LedgerTest, ABackupIsErasedAgain) {
   std::filesystem::remove(backup);
   store::SqliteOptions read_only;
   read_only.read_only = true;
-  auto readable = store::OpenSqlite(folder.File(), testing::Collections(), read_only);
+  auto readable = store::OpenSqlite(folder.File(), testing::TestRegistry().Tables(), read_only);
   EXPECT_FAILS(readable, kFailedPrecondition, STORE_UNUSABLE);
   for (int times = 0; times < 2; ++times) {
     auto engine = OpenEngine(folder.File());
@@ -476,7 +476,7 @@ TEST(LedgerTest, ASpoiledLedgerIsNotPassedOver) {
         "zz" + digits.substr(2) + " erased-x", digits + " x", digits + "erased-x"}) {
     std::ofstream(folder.File() + ".erasures") << "# a comment\n" << line << "\n";
     store::SqliteOptions options;
-    auto store = store::OpenSqlite(folder.File(), testing::Collections(), options);
+    auto store = store::OpenSqlite(folder.File(), testing::TestRegistry().Tables(), options);
     ASSERT_OK(store);
     EXPECT_FAILS(Engine::Open(*std::move(store), &testing::TestRegistry(), {}), kFailedPrecondition,
                  STORE_UNUSABLE);

@@ -59,17 +59,9 @@ const engine::Registry& TestRegistry() {
   return *registry;
 }
 
-std::vector<std::string> Collections() {
-  std::vector<std::string> collections;
-  for (const auto& resource : TestRegistry().resources()) {
-    collections.push_back(resource->collection);
-  }
-  return collections;
-}
-
 std::unique_ptr<store::Store> OpenStore(const std::string& path, store::SqliteOptions options) {
   options.create = !options.read_only;
-  auto store = store::OpenSqlite(path, Collections(), options);
+  auto store = store::OpenSqlite(path, TestRegistry().Tables(), options);
   if (!store.ok()) Die(store.status());
   return *std::move(store);
 }

@@ -33,7 +33,6 @@ class TempDir {
 
 // Of the whole contract.
 const engine::Registry& TestRegistry();
-std::vector<std::string> Collections();
 
 // Fail the test where the store can't be opened.
 std::unique_ptr<store::Store> OpenStore(const std::string& path, store::SqliteOptions options = {});

@@ -47,6 +47,7 @@ using ::testing::IsEmpty;
 using ::testing::Optional;
 
 const std::vector<std::string> kCollections = {"things", "others"};
+const std::vector<Table> kTables = {{.collection = "things"}, {.collection = "others"}};
 constexpr Revision kNewest = INT64_MAX;
 
 // A store, and how to close it and open it anew.
@@ -61,7 +62,7 @@ class Subject {
     store_.reset();
     SqliteOptions open = options();
     open.create = true;
-    auto opened = OpenSqlite(path(), kCollections, open);
+    auto opened = OpenSqlite(path(), kTables, open);
     if (!opened.ok()) ADD_FAILURE() << opened.status();
     store_ = *std::move(opened);
     return *store_;
@@ -175,7 +176,7 @@ void PutOne(Writer& writer, const std::string& collection, const Version& versio
             const Commit& commit) {
   ASSERT_OK(writer.Begin());
   ASSERT_OK(writer.BeginCommit());
-  ASSERT_OK(writer.Put(collection, version, supersedes));
+  ASSERT_OK(writer.Put(collection, version, {}, supersedes));
   const Touched touched[] = {{collection, version.id}};
   ASSERT_OK(writer.PutCommit(commit, touched));
   ASSERT_OK(writer.EndCommit());
@@ -223,7 +224,7 @@ TEST_P(StoreContractTest, AnIdIsTakenOnce) {
   PutOne(writer(), "things", MakeVersion("a", 1, "1"), false, MakeCommit(1));
   ASSERT_OK(writer().Begin());
   ASSERT_OK(writer().BeginCommit());
-  EXPECT_FALSE(writer().Put("things", MakeVersion("a", 2, "2"), false).ok());
+  EXPECT_FALSE(writer().Put("things", MakeVersion("a", 2, "2"), {}, false).ok());
   ASSERT_OK(writer().UndoCommit());
   ASSERT_OK(writer().Commit());
   EXPECT_EQ((*NewReader()->Get("things", "a", {kNewest}))->payload, "1");
@@ -232,7 +233,7 @@ TEST_P(StoreContractTest, AnIdIsTakenOnce) {
 TEST_P(StoreContractTest, WhatIsUndoneOrRolledBackIsGone) {
   ASSERT_OK(writer().Begin());
   ASSERT_OK(writer().BeginCommit());
-  ASSERT_OK(writer().Put("things", MakeVersion("a", 1, "1"), false));
+  ASSERT_OK(writer().Put("things", MakeVersion("a", 1, "1"), {}, false));
   ASSERT_OK(writer().PutReferences("things/a", {}, {"others/x"}));
   ASSERT_OK(writer().PutCommit(MakeCommit(1, "r"), {}));
   ASSERT_OK(writer().SetMeta("key", "value"));
@@ -242,7 +243,7 @@ TEST_P(StoreContractTest, WhatIsUndoneOrRolledBackIsGone) {
   EXPECT_EQ(*writer().FindRequest("", "r"), std::nullopt);
   EXPECT_THAT(*writer().Referrers("others/x", 9), IsEmpty());
   ASSERT_OK(writer().BeginCommit());
-  ASSERT_OK(writer().Put("things", MakeVersion("b", 1, "1"), false));
+  ASSERT_OK(writer().Put("things", MakeVersion("b", 1, "1"), {}, false));
   ASSERT_OK(writer().PutCommit(MakeCommit(1), {}));
   ASSERT_OK(writer().EndCommit());
   ASSERT_OK(writer().Rollback());
@@ -317,8 +318,8 @@ TEST_P(StoreContractTest, ReadersSeeWholeRevisionsBesideTheWriter) {
     ASSERT_OK(writer().Begin());
     ASSERT_OK(writer().BeginCommit());
     for (const char* id : {"a", "b"}) {
-      ASSERT_OK(
-          writer().Put("things", MakeVersion(id, revision, absl::StrCat(revision)), revision > 1));
+      ASSERT_OK(writer().Put("things", MakeVersion(id, revision, absl::StrCat(revision)), {},
+                             revision > 1));
     }
     ASSERT_OK(writer().PutCommit(MakeCommit(revision), {}));
     ASSERT_OK(writer().EndCommit());
@@ -476,7 +477,7 @@ TEST_P(StoreContractTest, RandomHistories) {
         auto before = model.Get(collection, id, kNewest);
         Version version = MakeVersion(id, revision + 1, std::string(below(300), char(below(256))));
         version.delete_time = below(4) == 0 ? 77 : 0;
-        ASSERT_OK(writer().Put(collection, version, before.has_value()));
+        ASSERT_OK(writer().Put(collection, version, {}, before.has_value()));
         model.Put(collection, version);
         std::vector<std::string> removed, added;
         for (int t = 0; t < 3; ++t) {
@@ -539,7 +540,7 @@ TEST_P(StoreContractTest, RandomHistories) {
 // --- files --------------------------------------------------------------------------------------
 
 absl::Status OpenStatus(const std::string& path, const SqliteOptions& options) {
-  return OpenSqlite(path, kCollections, options).status();
+  return OpenSqlite(path, kTables, options).status();
 }
 
 TEST(SqliteFileTest, MissingFilesAreNotMadeUnasked) {
@@ -559,14 +560,14 @@ TEST(SqliteFileTest, OneWriterAtATime) {
   SqliteOptions create;
   create.create = true;
   {
-    auto first = OpenSqlite(folder.File(), kCollections, create);
+    auto first = OpenSqlite(folder.File(), kTables, create);
     ASSERT_OK(first);
     absl::Status second = OpenStatus(folder.File(), create);
     EXPECT_FAILS(second, kFailedPrecondition, STORE_LOCKED);
     EXPECT_THAT(std::string(second.message()), ::testing::HasSubstr(absl::StrCat(getpid())));
     SqliteOptions read_only;
     read_only.read_only = true;
-    auto reader = OpenSqlite(folder.File(), kCollections, read_only);
+    auto reader = OpenSqlite(folder.File(), kTables, read_only);
     ASSERT_OK(reader);
     EXPECT_EQ((*reader)->writer(), nullptr);
   }
@@ -635,7 +636,7 @@ TEST(SqliteFileTest, TheFirstFormatIsBroughtUp) {
   EXPECT_FAILS(OpenStatus(folder.File(), read_only), kFailedPrecondition, STORE_UNUSABLE);
   std::string salt;
   for (int times = 0; times < 2; ++times) {
-    auto store = OpenSqlite(folder.File(), kCollections, {});
+    auto store = OpenSqlite(folder.File(), kTables, {});
     ASSERT_OK(store);
     auto reader = *(*store)->NewReader();
     auto now = **reader->Get("things", "x", {2}), then = **reader->Get("things", "x", {1});
@@ -670,9 +671,9 @@ TEST(SqliteFileTest, NewCollectionsComeToOldStores) {
   SqliteOptions create;
   create.create = true;
   {
-    ASSERT_TRUE(OpenSqlite(folder.File(), {"things"}, create).ok());
+    ASSERT_TRUE(OpenSqlite(folder.File(), {kTables[0]}, create).ok());
   }
-  auto store = OpenSqlite(folder.File(), kCollections, create);
+  auto store = OpenSqlite(folder.File(), kTables, create);
   ASSERT_OK(store);
   PutOne(*(*store)->writer(), "others", MakeVersion("a", 1, "x"), false, MakeCommit(1));
 }

@@ -179,7 +179,7 @@ Outcome CrashRounds(uint64_t seed, int rounds, bool sync) {
     // Most crashes come while commits are written, some while the store opens or closes.
     const bool while_closing = random() % 8 == 0;
     if (!while_closing) vfs.PowerOffAfter(static_cast<int64_t>(random() % (round == 0 ? 40 : 90)));
-    auto opened = store::OpenSqlite(path, testing::Collections(), options);
+    auto opened = store::OpenSqlite(path, testing::TestRegistry().Tables(), options);
     std::unique_ptr<Engine> engine;
     if (opened.ok()) {
       auto made = Engine::Open(*std::move(opened), &TestRegistry(), {});
@@ -216,7 +216,7 @@ Outcome CrashRounds(uint64_t seed, int rounds, bool sync) {
     engine.reset();
     vfs.Crash(random() % 2 == 0 ? CrashVfs::Unsynced::kLost : CrashVfs::Unsynced::kTorn);
 
-    auto left = store::OpenSqlite(path, testing::Collections(), options);
+    auto left = store::OpenSqlite(path, testing::TestRegistry().Tables(), options);
     outcome.broken = left.ok() ? oracle.Check(**left) : left.status().ToString();
     if (!outcome.broken.empty()) return outcome;
     ++outcome.crashes;
@@ -271,7 +271,7 @@ TEST_P(FaultTest, FailsWholeAndPasses) {
     options.create = true;
     options.vfs = vfs.name();
     options.checkpoint_pages = 8;  // so that the history has checkpoints in it
-    auto opened = store::OpenSqlite(folder.File(), testing::Collections(), options);
+    auto opened = store::OpenSqlite(folder.File(), testing::TestRegistry().Tables(), options);
     ASSERT_OK(opened);
     auto made = Engine::Open(*std::move(opened), &TestRegistry(), {});
     ASSERT_OK(made);
@@ -306,7 +306,7 @@ TEST_P(FaultTest, FailsWholeAndPasses) {
     vfs.StopFailing();
     for (int i = 0; i < 3; ++i) write(true);
     engine.reset();
-    auto reopened = store::OpenSqlite(folder.File(), testing::Collections(), options);
+    auto reopened = store::OpenSqlite(folder.File(), testing::TestRegistry().Tables(), options);
     ASSERT_OK(reopened);
     ASSERT_EQ(oracle.Check(**reopened), "");
     ASSERT_EQ(oracle.most_unacknowledged(), 0) << "said not to be applied, and was";
