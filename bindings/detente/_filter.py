@@ -79,10 +79,13 @@ def literal(value: Any, field: Any, where: str) -> str:
         return quoted(value)
     if isinstance(value, datetime.timedelta):
         return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
-    if isinstance(value, datetime.datetime) and not _is_date(field):
+    if isinstance(value, datetime.datetime):
         if value.tzinfo is None:
-            raise errors.invalid(where, f"{value} has no time zone; give it one, as datetime.UTC")
-        return quoted(value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"))
+            raise errors.invalid(
+                where, f"{value} has no time zone; give it one, as datetime.UTC, or its .date()"
+            )
+        if not _is_date(field):
+            return quoted(value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"))
     if isinstance(value, Message) and collection_of(value.DESCRIPTOR):
         name: str = getattr(value, "name")  # noqa: B009
         if not name:

@@ -199,8 +199,11 @@ class Field:
     def __bool__(self) -> NoReturn:
         self._refuse(self)
 
+    def __contains__(self, _: object) -> NoReturn:
+        raise TypeError(f"{self} is a field; it holds no values here: use has(…), or is_in([…])")
+
     def __iter__(self) -> NoReturn:
-        raise TypeError(f"{self} is a field; it holds no values here")
+        self.__contains__(None)
 
     def __str__(self) -> str:
         from detente import _filter
