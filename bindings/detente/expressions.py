@@ -128,12 +128,18 @@ class Field:
         return Expression("", [lambda _: f"{self}:*"])
 
     def like(self, pattern: str) -> Expression:
-        """A text with wildcards: `*` stands for any characters, `\\*` for a star."""
-        from detente import _filter
+        """A text with wildcards, or a list that has such: `*` is any characters, `\\*` a star."""
+        from detente import _contract, _filter
 
         if not isinstance(pattern, str):
             raise TypeError(f"a text expected, not {pattern!r}")
-        return Expression("", [lambda _: f"{self} = {_filter.pattern(pattern)}"])
+
+        def write(descriptor: Any) -> str:
+            found = _filter.fields(self._names, descriptor)
+            operator = ":" if any(map(_contract.is_repeated, found)) else " = "
+            return f"{self}{operator}{_filter.pattern(pattern)}"
+
+        return Expression("", [write])
 
     def is_in(self, values: Iterable[Any]) -> Expression:
         """One of these values."""

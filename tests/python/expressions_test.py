@@ -58,6 +58,7 @@ CASES: list[tuple[Any, str]] = [
     (f.display_name == "50*", 'display_name = "50\\*"'),
     (f.display_name == "a\\b", 'display_name = "a\\\\b"'),
     (f.display_name.like("Al*"), 'display_name = "Al*"'),
+    (f.participants.person.like("persons/a*"), 'participants.person:"persons/a*"'),
     (f.region_code.is_in(["BY", "LT"]), 'region_code = "BY" OR region_code = "LT"'),
     (f.region_code.is_in("BY"), 'region_code = "BY"'),
     ((f.note == "a") & (f.note == "b") & (f.note == "c"),
