@@ -49,8 +49,9 @@ def stubs() -> dict[Path, str]:
         ),
         PACKAGE / "_messages.pyi": f"{HEADER}{names}",
         PACKAGE / "_collections.pyi": (
-            f"{HEADER}from detente.collection import Collection, Reader\n"
-            f"from detente.database import BatchCollection\n{imports}{classes}"
+            f"{HEADER}from detente.collection import Collection\n"
+            "from detente.database import BatchCollection\n"
+            f"from detente.reader import Reader\n{imports}{classes}"
         ),
     }
 

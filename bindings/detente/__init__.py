@@ -15,7 +15,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from detente.collection import Collection, Reader
+from detente.collection import Collection
 from detente.database import Batch, BatchCollection, Database, View, connect, open
 from detente.errors import (
     AlreadyExistsError,
@@ -38,7 +38,9 @@ from detente.errors import (
     UnavailableError,
     UnimplementedError,
 )
+from detente.expressions import Expression, f
 from detente.listing import Listing, RecordList
+from detente.reader import Reader
 
 if TYPE_CHECKING:
     from detente import v1 as v1
@@ -61,6 +63,7 @@ __all__ = [
     "Database",
     "DeadlineExceededError",
     "Error",
+    "Expression",
     "FailedPreconditionError",
     "FieldViolation",
     "InternalError",
@@ -78,6 +81,7 @@ __all__ = [
     "UnimplementedError",
     "View",
     "connect",
+    "f",
     "open",
 ]
 

@@ -1,7 +1,8 @@
 # Written by proto/generate_stubs.py; edit that.
 # ruff: noqa
-from detente.collection import Collection, Reader
+from detente.collection import Collection
 from detente.database import BatchCollection
+from detente.reader import Reader
 from detente.v1 import commitment_pb2
 from detente.v1 import detention_pb2
 from detente.v1 import event_pb2

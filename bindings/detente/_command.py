@@ -5,14 +5,18 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import detente
 from detente import errors
 
 SHOWN = 100  # rows of a table, unless --limit says otherwise
+_AROUND = 60  # characters of a text that stand around a mark
+_POSITION = re.compile(r"\bat position (\d+)")
+_TEXTUAL = (8, 9, 10)  # what a filter reads as a text: enums, texts and messages (dates)
 AT = "as it was: a revision, a time (2026-03-01T12:00Z) or a snapshot"
 
 
@@ -71,6 +75,67 @@ def add_write(sub: argparse.ArgumentParser) -> None:
 def add_at(sub: argparse.ArgumentParser) -> None:
     """The state of the store to read."""
     sub.add_argument("--at", type=point, metavar="WHEN", help=AT)
+
+
+def add_filter(sub: argparse.ArgumentParser, *, option: bool = True) -> None:
+    """Which records: a filter, and values of fields."""
+    if option:
+        sub.add_argument("--filter", default="", metavar="FILTER", help="which (AIP-160)")
+    sub.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="with this value; of several for one field, any",
+    )
+
+
+def filter_of(args: argparse.Namespace, collections: Sequence[str]) -> str:
+    """The filter that the arguments make; `args.texts` keeps it, for what is said of errors."""
+    from detente import _contract, _filter, records
+
+    resources = _contract.resources()
+    resource = next((resources[name] for name in collections if name in resources), None)
+    descriptor = (resource or next(iter(resources.values()))).message.DESCRIPTOR
+    where: dict[str, list[Any]] = {}
+    for pair in args.where:
+        path, equals, text = pair.partition("=")
+        if not equals or not path:
+            raise UsageError(f"{pair!r} is not FIELD=VALUE")
+        found = _filter.fields(tuple(path.split(".")), descriptor)
+        textual = not found or found[-1].cpp_type in _TEXTUAL
+        where.setdefault(path, []).append(text if textual else records.load_yaml(text))
+    args.texts = {"filter": _filter.join(args.filter, where, descriptor)}
+    return str(args.texts["filter"])
+
+
+def pointed(error: errors.Error, texts: Mapping[str, str]) -> str:
+    """What an error says, with the place in the text that it is about below each line."""
+    lines = []
+    told = str(error).splitlines()
+    for number, line in enumerate(told):
+        lines.append(line)
+        match = _POSITION.search(line)
+        field = next((name for name in texts if f"{name}:" in line), None)
+        if field is None and len(texts) == 1 and not number:
+            field = next(iter(texts))
+        if match is not None and field is not None:
+            lines += _caret(texts[field], int(match[1]))
+    return "\n".join(lines)
+
+
+def _caret(text: str, position: int) -> list[str]:
+    """A text, or what of it is around a position in bytes, and a mark below that."""
+    from detente import display
+
+    before = text.encode()[:position].decode("utf-8", "ignore")
+    if position > len(text.encode()):
+        return []
+    start = max(0, len(before) - _AROUND)
+    end = len(before) + _AROUND
+    shown = ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+    indent = display.columns_of(display.clipped(shown[: len(before) - start + bool(start)], 0))
+    return [f"  {display.clipped(shown, 0)}", f"  {' ' * indent}^"]
 
 
 @contextlib.contextmanager

@@ -1,66 +1,194 @@
-"""Filter text for values given as a mapping."""
+"""Filter text: the values in it, and what is given as a text, an expression or a mapping."""
 
 import datetime
-import json
+import math
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, TypeAlias
+
+from google.protobuf.message import Message
 
 from detente import errors
-from detente._contract import is_repeated
+from detente._contract import collection_of, is_repeated
+from detente.expressions import Expression
 
 
-def join(filter: str, where: Mapping[str, Any] | None, descriptor: Any) -> str:
+class ParsedFilter(Protocol):
+    """A `detente.Filter`."""
+
+    @property
+    def text(self) -> str: ...
+
+
+FilterLike: TypeAlias = "str | Expression | ParsedFilter"
+"""What is taken as a filter."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORDS = frozenset({"AND", "OR", "NOT"})
+
+
+def join(filter: Any, where: Mapping[str, Any] | None, descriptor: Any) -> str:
     """`filter` AND each of `where`: `{"region_code": "BY"}` is `region_code = "BY"`.
 
-    Lists of values mean any of them; repeated fields are asked whether they hold the value.
+    Lists of values mean any of them; repeated fields are asked whether they hold the value. Texts
+    are taken as they are: a `*` in one is no wildcard.
     """
+    text = text_of(filter, descriptor)
     if not where:
-        return filter
+        return text
     conditions = [_condition(path, value, descriptor) for path, value in where.items()]
-    if filter:
-        conditions.insert(0, f"({filter})")
+    if text:
+        conditions.insert(0, f"({text})")
     return " AND ".join(conditions)
 
 
-def _condition(path: str, value: Any, descriptor: Any) -> str:
-    fields = _fields(path, descriptor)
-    has = any(is_repeated(field) for field in fields)
-    operator = ":" if has else " = "
-    enum = fields[-1].enum_type if fields else None
-    values = value if isinstance(value, list | tuple | set) else [value]
-    if not values:
-        raise errors.invalid(f"where[{path!r}]", "no value at all")
-    alternatives = []
-    for item in values:
-        if enum is not None and isinstance(item, int) and item in enum.values_by_number:
-            text = enum.values_by_number[item].name
-        elif enum is not None and isinstance(item, str) and item in enum.values_by_name:
-            text = item
-        else:
-            text = _literal(path, item)
-        alternatives.append(f"{path}{operator}{text}")
-    return alternatives[0] if len(alternatives) == 1 else f"({' OR '.join(alternatives)})"
+def text_of(filter: Any, descriptor: Any = None) -> str:
+    """The text of a filter for records of that descriptor."""
+    if isinstance(filter, str):
+        return filter
+    if isinstance(filter, Expression):
+        return filter._text(descriptor)
+    text = getattr(filter, "text", None)
+    if isinstance(text, str):
+        return text
+    raise errors.invalid(
+        "filter", f"a text, a detente.Filter or an expression of detente.f, not {filter!r}"
+    )
 
 
-def _literal(path: str, value: Any) -> str:
+def literal(value: Any, field: Any, where: str) -> str:
+    """A value as a filter writes it.
+
+    Args:
+        value: The value.
+        field: The descriptor of the field that it is compared with; None = not known.
+        where: What an error names.
+    """
+    enum = field.enum_type if field is not None else None
     if isinstance(value, bool):
         return "true" if value else "false"
+    if enum is not None and isinstance(value, int) and value in enum.values_by_number:
+        return str(enum.values_by_number[value].name)
+    if enum is not None and isinstance(value, str) and value in enum.values_by_name:
+        return value
     if isinstance(value, int | float):
+        if not math.isfinite(value):
+            raise errors.invalid(where, f"a number expected, not {value}")
         return repr(value)
-    if isinstance(value, datetime.date):
-        value = value.isoformat()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    raise errors.invalid(f"where[{path!r}]", f"no value of a filter: {value!r}")
+        return quoted(value)
+    if isinstance(value, datetime.timedelta):
+        return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
+    if isinstance(value, datetime.datetime):
+        if value.tzinfo is None:
+            raise errors.invalid(
+                where, f"{value} has no time zone; give it one, as datetime.UTC, or its .date()"
+            )
+        if not _is_date(field):
+            return quoted(value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"))
+    if isinstance(value, Message) and collection_of(value.DESCRIPTOR):
+        name: str = getattr(value, "name")  # noqa: B009
+        if not name:
+            raise errors.invalid(where, "the record has no name; is it to be created?")
+        return quoted(name)
+    if _is_date_like(value):
+        return quoted(date_text(value))
+    raise errors.invalid(where, f"no value of a filter: {value!r}{_hint(value)}")
 
 
-def _fields(path: str, descriptor: Any) -> list[Any]:
+def window(value: Any, where: str) -> str:
+    """Days as EDTF, from whatever a `detente.Date` is made of or a pair of first and last day."""
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, tuple) and len(value) == 2:
+        ends = [".." if day is None else date_text(day) for day in value]
+        return quoted("/".join(ends))
+    if _is_date_like(value):
+        return quoted(date_text(value))
+    raise errors.invalid(where, f"days as an EDTF text, a date or a pair of dates, not {value!r}")
+
+
+def date_text(value: Any) -> str:
+    """The EDTF text of what a `detente.Date` is made of."""
+    if isinstance(value, str):
+        return value
+    if type(value) in (datetime.date, datetime.datetime):
+        return f"{value.year:04}-{value.month:02}-{value.day:02}"
+    from detente.dates import Date
+
+    return Date(value).text
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, of which every character is itself."""
+    return pattern(text.replace("\\", "\\\\").replace("*", "\\*"))
+
+
+def pattern(text: str) -> str:
+    """A text with wildcards in quotes: `*` is any characters, `\\*` a star."""
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+def argument(filter: str) -> str:
+    """A filter in quotes, as an argument of `any`."""
+    return '"' + filter.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def segment(key: str) -> str:
+    """A part of a path: a field's name, or a map's key in quotes."""
+    return key if _NAME.fullmatch(key) and key not in _WORDS else quoted(key)
+
+
+def fields(path: tuple[str, ...], descriptor: Any) -> list[Any]:
     """The fields along a path, as far as they are known; the server judges the rest."""
     found = []
-    for name in path.split("."):
-        field = descriptor.fields_by_name.get(name) if descriptor else None
+    for name in path:
+        field = descriptor.fields_by_name.get(name) if descriptor is not None else None
         if field is None:
             return []
         found.append(field)
         descriptor = field.message_type
+        if descriptor is not None and descriptor.GetOptions().map_entry:
+            return []
     return found
+
+
+def _condition(path: str, value: Any, descriptor: Any) -> str:
+    found = fields(tuple(path.split(".")), descriptor)
+    operator = ":" if any(is_repeated(field) for field in found) else " = "
+    values = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+    where = f"where[{path!r}]"
+    if not values:
+        raise errors.invalid(where, "no value at all")
+    last = found[-1] if found else None
+    return one_of(f"{path}{operator}{literal(item, last, where)}" for item in values)
+
+
+def one_of(alternatives: Any) -> str:
+    """Any of the conditions."""
+    listed = list(alternatives)
+    return str(listed[0]) if len(listed) == 1 else f"({' OR '.join(listed)})"
+
+
+def _is_date(field: Any) -> bool:
+    message = field.message_type if field is not None else None
+    return message is not None and message.full_name == "detente.v1.UncertainDate"
+
+
+def _is_date_like(value: Any) -> bool:
+    if isinstance(value, datetime.date):
+        return True
+    if isinstance(value, Message):
+        return bool(value.DESCRIPTOR.full_name == "detente.v1.UncertainDate")
+    return (type(value).__module__.partition(".")[0], type(value).__name__) in (
+        ("detente", "Date"),
+        ("pandas", "Period"),
+    )
+
+
+def _hint(value: Any) -> str:
+    if value is None:
+        return "; absence is ~f.field.present()"
+    if isinstance(value, list | tuple | set | frozenset):
+        return "; one of several is f.field.is_in([…])"
+    return ""

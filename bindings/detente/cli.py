@@ -16,17 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import detente
-from detente import cli_history, errors
+from detente import cli_history, cli_query, errors
 from detente._command import (
     SHOWN,
     UsageError,
     add_at,
+    add_filter,
     add_where,
     add_write,
     count,
     database,
+    filter_of,
     find_collection,
     find_named,
+    pointed,
     print_json,
     print_table,
     view_at,
@@ -52,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except UsageError as error:
         args.parser.error(str(error))
-    except (errors.Error, ValueError) as error:
+    except errors.Error as error:
+        return _fail(pointed(error, getattr(args, "texts", {})))
+    except ValueError as error:
         return _fail(str(error))
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -126,7 +131,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
 
     sub = verb("list", _list, "list the records of a collection")
     sub.add_argument("collection", metavar="COLLECTION")
-    sub.add_argument("filter", nargs="?", default="", metavar="FILTER", help="which (AIP-160)")
+    sub.add_argument("given", nargs="?", default="", metavar="FILTER", help="which (AIP-160)")
+    add_filter(sub)
     sub.add_argument("--order-by", default="", metavar="FIELDS", help="as 'effective_date desc'")
     told(sub)
     sub.add_argument("--reviewed-only", action="store_true", help="only those that are REVIEWED")
@@ -135,6 +141,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     form = sub.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="ProtoJSON, one array")
     form.add_argument("--csv", action="store_true", help="comma-separated values")
+    form.add_argument("--explain", action="store_true", help="read nothing; say how it would run")
 
     sub = verb("create", _create, "create a record")
     sub.add_argument("collection", metavar="COLLECTION[/ID]")
@@ -165,6 +172,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     sub.add_argument("collections", nargs="*", metavar="COLLECTION", help="as a rule all")
     add_at(sub)
     sub.add_argument("--show-deleted", action="store_true", help="deleted ones too")
+    cli_query.add(verb)
     cli_history.add(verb)
     return parser, dict(verbs.choices)
 
@@ -208,12 +216,23 @@ def _get(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
+    if args.given and args.filter:
+        raise UsageError("give the filter once, behind the collection or by --filter")
+    args.filter = args.given or args.filter
     with database(args, "read") as db:
         collection = find_collection(view_at(db, args.at), args.collection)
+        text = filter_of(args, [args.collection])
+        args.texts["order_by"] = args.order_by
+        options = {"order_by": args.order_by, "show_deleted": args.show_deleted}
+        if args.explain:
+            for option in ("as_told_by", "value_policy", "reviewed_only", "limit"):
+                if getattr(args, option):
+                    raise UsageError(f"--explain does not go with --{option.replace('_', '-')}")
+            print(collection.list(text, **options, explain=True))
+            return
         found = collection.list(
-            args.filter,
-            order_by=args.order_by,
-            show_deleted=args.show_deleted,
+            text,
+            **options,
             as_told_by=args.as_told_by,
             value_policy=args.value_policy,
             reviewed_only=args.reviewed_only,

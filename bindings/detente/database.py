@@ -26,7 +26,9 @@ from detente._session import (
     new_session,
     read_point,
 )
-from detente.collection import Collection, Reader
+from detente.collection import Collection
+from detente.querying import Querying
+from detente.reader import Reader
 
 if TYPE_CHECKING:
     from detente.erasure import Erasure
@@ -132,7 +134,7 @@ class _Records:
         return sorted({*super().__dir__(), *_contract.resources()})
 
 
-class _Reading(_Records):
+class _Reading(_Records, Querying):
     def __init__(self, session: Session, label: str, at: Any = None, as_told_by: str = "") -> None:
         self._session = session
         self._label = label

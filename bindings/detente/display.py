@@ -84,7 +84,7 @@ def table(
     """
     width = shutil.get_terminal_size((120, 24)).columns if width is None else width
     lines = [[_line(cell) for cell in row] for row in (headings, *cells)]
-    widths = [max(_cells(row[i]) for row in lines) for i in range(len(headings))]
+    widths = [max(columns_of(row[i]) for row in lines) for i in range(len(headings))]
     shown = []
     left = width
     for i, wanted in enumerate(widths):
@@ -249,7 +249,7 @@ def _line(text: str) -> str:
     return "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
 
 
-def _cells(text: str) -> int:
+def columns_of(text: str) -> int:
     """How many columns of a terminal the text takes."""
     return sum(_cell(character) for character in text)
 
@@ -263,7 +263,7 @@ def _cell(character: str) -> int:
 
 
 def _fit(text: str, width: int) -> str:
-    if _cells(text) > width:
+    if columns_of(text) > width:
         kept, used = "", 0
         for character in text:
             used += _cell(character)
@@ -271,4 +271,4 @@ def _fit(text: str, width: int) -> str:
                 break
             kept += character
         text = f"{kept}…"
-    return text + " " * (width - _cells(text))
+    return text + " " * (width - columns_of(text))

@@ -167,12 +167,22 @@ class RecordList(Listing[R]):
         return only
 
     def count(self) -> int:
-        """How many records there are, by going through their names."""
-        names = copy.copy(self)
-        names._request = type(self._request)()
-        names._request.CopyFrom(self._request)
-        names._request.read_mask.paths[:] = (
-            ["name"] if self._until is None else ["name", "revision"]
-        )
-        names._request.page_size = _PAGE_LIMIT
-        return sum(1 for _ in names)
+        """How many records there are; the server counts them."""
+        if self._limit == 0:
+            return 0
+        counted = copy.copy(self)
+        counted._request = type(self._request)()
+        counted._request.CopyFrom(self._request)
+        if (
+            self._until is not None
+            or "return_total_size" not in self._request.DESCRIPTOR.fields_by_name
+        ):
+            # Of revisions there are few, and nobody counts them.
+            counted._request.read_mask.paths[:] = ["name", "revision"]
+            counted._request.page_size = _PAGE_LIMIT
+            return sum(1 for _ in counted)
+        counted._request.read_mask.paths[:] = ["name"]
+        counted._request.page_size = 1
+        counted._request.return_total_size = True
+        total: int = self._session.call(self._method, counted._request).total_size
+        return total if self._limit is None else min(self._limit, total)
