@@ -44,6 +44,8 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"ListFindings", HandleListFindings},
         {"GetEvidence", HandleGetEvidence},
         {"ListConflicts", HandleListConflicts},
+        {"AggregateRecords", HandleAggregateRecords},
+        {"ComputeStock", HandleComputeStock},
         {"FindNeighbors", HandleFindNeighbors},
     };
     const auto found = across->find(method->name());

@@ -49,6 +49,10 @@ void HandleListFindings(const Call& call, Done done);
 void HandleGetEvidence(const Call& call, Done done);
 void HandleListConflicts(const Call& call, Done done);
 
+// aggregate.cc
+void HandleAggregateRecords(const Call& call, Done done);
+void HandleComputeStock(const Call& call, Done done);
+
 // neighbors.cc
 void HandleFindNeighbors(const Call& call, Done done);
 

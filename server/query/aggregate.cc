@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstdlib>
 #include <iterator>
-#include <limits>
-#include <map>
 #include <utility>
 
-#include "absl/numeric/int128.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "error/error.h"
 
 namespace detente::query {
@@ -19,11 +14,9 @@ namespace {
 
 using google::protobuf::Message;
 using v1::AggregateRecordsRequest;
-using v1::AggregateRecordsResponse;
 using Kind = Leaf::Kind;
 
 constexpr int64_t kMicrosPerDay = int64_t{86'400} * 1'000'000;
-constexpr int kStepsBetweenChecks = 1'024;
 
 absl::Status TooMany(absl::string_view what, absl::string_view advice) {
   return InvalidFields({{"group_paths", absl::StrCat(what, "; ", advice)}}, v1::LIMIT_EXCEEDED);
@@ -35,11 +28,6 @@ absl::Status TooManyCombinations() {
                  "group by fewer lists at once, or by longer parts of dates");
 }
 
-int64_t Clamp(absl::int128 value) {
-  return static_cast<int64_t>(std::clamp<absl::int128>(value, std::numeric_limits<int64_t>::min(),
-                                                       std::numeric_limits<int64_t>::max()));
-}
-
 int64_t DayOfTime(int64_t micros) {
   return micros >= 0 ? micros / kMicrosPerDay : -((-micros + kMicrosPerDay - 1) / kMicrosPerDay);
 }
@@ -47,37 +35,7 @@ int64_t DayOfTime(int64_t micros) {
 // A number as a key: equal numbers alike.
 int64_t BitsOf(double number) { return std::bit_cast<int64_t>(number == 0 ? 0.0 : number); }
 
-template <typename T>
-int Compare(const T& a, const T& b) {
-  return a < b ? -1 : b < a ? 1 : 0;
-}
-
-std::string TextOfNumber(double number) {
-  std::string text = absl::StrFormat("%.15g", number);
-  if (std::strtod(text.c_str(), nullptr) != number) text = absl::StrFormat("%.17g", number);
-  return text;
-}
-
 }  // namespace
-
-// Sums are kept wide, so that what is there twice can be taken away again.
-struct Grouping::Total {
-  int64_t count = 0;
-  int64_t integer = 0;
-  absl::int128 low = 0;
-  absl::int128 high = 0;
-  absl::int128 best = 0;
-  int64_t bests = 0;      // how many have one
-  int64_t unbounded = 0;  // how many set no upper bound
-  double number = 0;
-  bool has_extreme = false;  // of MIN and MAX
-  int64_t extreme = 0;
-  double extreme_number = 0;
-  std::string extreme_text;
-  std::unique_ptr<absl::flat_hash_set<int64_t>> distinct;
-};
-
-Grouping::~Grouping() = default;
 
 int64_t Grouping::Texts::NumberOf(absl::string_view text) {
   const auto found = numbers.find(text);
@@ -240,6 +198,9 @@ void Grouping::FeedRecord(size_t measure, absl::Span<const Datum> data, int sign
           if (!(least ? entry.first : entry.last).has_value()) continue;
         }
         break;
+      case AggregateRecordsRequest::Measure::DISTINCT:
+        if (one.leaf->kind == Kind::kDate && datum.text.empty()) continue;
+        break;
       case AggregateRecordsRequest::Measure::SUM:
         if (one.leaf->kind == Kind::kEstimate) {
           total->low += sign * absl::int128(datum.bounds.low);
@@ -339,10 +300,15 @@ absl::Status Grouping::Add(const Message& record) {
       auto take = [&](Share* share) {
         share->certain = share->certain || certain;
         share->slots.resize(aggregation_.measures.size());
+        share->certain_slots.resize(aggregation_.measures.size());
         size_t at = options_.size();
         for (size_t m = 0; m < aggregation_.measures.size(); ++m) {
           if (!aggregation_.measures[m].leaf.has_value()) continue;
           share->slots[m].insert(share->slots[m].end(), slots[at].begin(), slots[at].end());
+          if (certain) {
+            share->certain_slots[m].insert(share->certain_slots[m].end(), slots[at].begin(),
+                                           slots[at].end());
+          }
           ++at;
         }
       };
@@ -360,9 +326,11 @@ absl::Status Grouping::Add(const Message& record) {
   }
   for (auto* some : {&shares, &spread}) {
     for (auto& [key, share] : *some) {
-      for (auto& slots : share.slots) {
-        std::sort(slots.begin(), slots.end());
-        slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+      for (auto* of_measures : {&share.slots, &share.certain_slots}) {
+        for (auto& slots : *of_measures) {
+          std::sort(slots.begin(), slots.end());
+          slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+        }
       }
     }
   }
@@ -405,15 +373,23 @@ std::vector<Datum> Grouping::DataOf(size_t measure, absl::Span<const Slot> slots
 
 absl::Status Grouping::AddShares(const absl::flat_hash_map<Key, Share>& shares,
                                  const absl::flat_hash_map<Key, Share>& spread) {
-  auto feed = [&](const Share& share, Totals* totals) {
-    for (size_t m = 0; m < aggregation_.measures.size(); ++m) {
-      FeedRecord(m, DataOf(m, share.slots[m]), 1, &(*totals)[m]);
+  auto feed = [&](const std::vector<std::vector<Slot>>& slots, Totals* totals) {
+    for (size_t m = 0; m < slots.size(); ++m) {
+      FeedRecord(m, DataOf(m, slots[m]), 1, &(*totals)[m]);
     }
   };
   for (const auto& [key, share] : shares) {
     auto group = Find(key);
     if (!group.ok()) return group.status();
-    feed(share, share.certain ? &(*group)->certain : PossibleOf(*group));
+    if (!share.certain) {
+      feed(share.slots, PossibleOf(*group));
+    } else {
+      feed(share.certain_slots, &(*group)->certain);
+      for (size_t m = 0; m < share.slots.size(); ++m) {
+        if (share.slots[m].size() == share.certain_slots[m].size()) continue;
+        FeedMore(m, share.certain_slots[m], share.slots[m], &(*PossibleOf(*group))[m]);
+      }
+    }
     // What is spread to this group later is not to be counted again.
     for (const auto& [from, other] : spread) {
       if (!Reaches(from, key)) continue;
@@ -426,9 +402,20 @@ absl::Status Grouping::AddShares(const absl::flat_hash_map<Key, Share>& shares,
   for (const auto& [key, share] : spread) {
     auto totals = FindSpread(key);
     if (!totals.ok()) return totals.status();
-    feed(share, *totals);
+    feed(share.slots, *totals);
   }
   return CheckDistinct();
+}
+
+// What a record that is certainly in a group possibly gives to it beside what it certainly does.
+void Grouping::FeedMore(size_t measure, absl::Span<const Slot> known, absl::Span<const Slot> all,
+                        Total* total) {
+  std::vector<Slot> more;
+  std::set_difference(all.begin(), all.end(), known.begin(), known.end(),
+                      std::back_inserter(more));
+  FeedRecord(measure, DataOf(measure, more), 1, total);
+  if (aggregation_.measures[measure].kind != AggregateRecordsRequest::Measure::COUNT) return;
+  if (HasValue(measure, known) && HasValue(measure, more)) --total->integer;
 }
 
 // What a record gives to one group by two ways: the values that are in both.
@@ -440,16 +427,17 @@ void Grouping::FeedBoth(size_t measure, absl::Span<const Slot> a, absl::Span<con
   const Measure& one = aggregation_.measures[measure];
   if (!one.leaf.has_value() || one.kind != AggregateRecordsRequest::Measure::COUNT) return;
   // It counted as a record that has a value by either way.
-  auto has = [&](absl::Span<const Slot> slots) {
-    const std::vector<Datum> data = DataOf(measure, slots);
-    return std::any_of(data.begin(), data.end(), [](const Datum& d) { return d.present; });
-  };
-  if (has(a) && has(b) && !has(both)) ++total->integer;
+  if (HasValue(measure, a) && HasValue(measure, b) && !HasValue(measure, both)) ++total->integer;
+}
+
+bool Grouping::HasValue(size_t measure, absl::Span<const Slot> slots) const {
+  const std::vector<Datum> data = DataOf(measure, slots);
+  return std::any_of(data.begin(), data.end(), [](const Datum& d) { return d.present; });
 }
 
 // Whether the records that are spread can be in the group: they are there where they have a key,
 // and where a date of theirs says too little, the group has one that it can be.
-bool Grouping::Reaches(const Key& spread, const Key& group) const {
+bool Grouping::Reaches(const Key& spread, const Key& group) {
   bool anywhere = false;
   for (size_t k = 0; k < aggregation_.keys.size(); ++k) {
     if (spread.states[k] != kUnknown) {
@@ -461,221 +449,10 @@ bool Grouping::Reaches(const Key& spread, const Key& group) const {
     anywhere = true;
     const std::string& text = unknown_dates_[k].texts[static_cast<size_t>(spread.values[k])];
     if (text.empty()) continue;
-    const auto date = values::ParseEdtf(text);
-    if (date.ok() && !PossiblyIn(*date, *aggregation_.keys[k].part, group.values[k])) return false;
+    const auto& date = key_dates_[k].Find(text).date;
+    if (date && !PossiblyIn(*date, *aggregation_.keys[k].part, group.values[k])) return false;
   }
   return anywhere;  // otherwise it is their own group
-}
-
-absl::Status Grouping::Spread(const std::function<absl::Status()>& check) {
-  if (spread_.empty()) return absl::OkStatus();
-  // Groups by what they have where a date is known, for each pattern of dates that are not.
-  auto without = [&](Key key, const Key& pattern) {
-    for (size_t k = 0; k < aggregation_.keys.size(); ++k) {
-      if (pattern.states[k] == kUnknown) key.values[k] = key.states[k] = 0;
-    }
-    return key;
-  };
-  std::map<std::array<bool, kMaxGroupPaths>, absl::flat_hash_map<Key, std::vector<size_t>>> known;
-  int64_t steps = 0;
-  for (const auto& [from, totals] : spread_) {
-    std::array<bool, kMaxGroupPaths> pattern = {};
-    for (size_t k = 0; k < pattern.size(); ++k) pattern[k] = from.states[k] == kUnknown;
-    const auto [groups, fresh] = known.try_emplace(pattern);
-    for (size_t i = 0; fresh && i < groups_.size(); ++i) {
-      groups->second[without(groups_[i].key, from)].push_back(i);
-    }
-    for (size_t i : groups->second[without(from, from)]) {
-      if (++steps % kStepsBetweenChecks == 0 && check) {
-        if (absl::Status s = check(); !s.ok()) return s;
-      }
-      if (!Reaches(from, groups_[i].key)) continue;
-      Merge(totals, 1, PossibleOf(&groups_[i]));
-      if (absl::Status s = CheckDistinct(); !s.ok()) return s;
-    }
-  }
-  return absl::OkStatus();
-}
-
-void Grouping::Merge(const Totals& from, int sign, Totals* to) {
-  for (size_t m = 0; m < from.size(); ++m) {
-    const Total& a = from[m];
-    Total& b = (*to)[m];
-    b.count += sign * a.count;
-    b.integer += sign * a.integer;
-    b.low += sign * a.low;
-    b.high += sign * a.high;
-    b.best += sign * a.best;
-    b.bests += sign * a.bests;
-    b.unbounded += sign * a.unbounded;
-    b.number += sign * a.number;
-    if (sign < 0) continue;
-    if (a.distinct != nullptr) {
-      if (b.distinct == nullptr) b.distinct = std::make_unique<absl::flat_hash_set<int64_t>>();
-      for (int64_t value : *a.distinct) {
-        if (b.distinct->insert(value).second) ++distinct_;
-      }
-    }
-    if (!a.has_extreme) continue;
-    const int sense =
-        aggregation_.measures[m].kind == AggregateRecordsRequest::Measure::MIN ? 1 : -1;
-    if (!b.has_extreme || sense * CompareExtremes(m, a, b) < 0) {
-      b.extreme = a.extreme;
-      b.extreme_number = a.extreme_number;
-      b.extreme_text = a.extreme_text;
-      b.has_extreme = true;
-    }
-  }
-}
-
-int Grouping::CompareExtremes(size_t measure, const Total& a, const Total& b) const {
-  switch (aggregation_.measures[measure].leaf->kind) {
-    case Kind::kText:
-      return Compare(a.extreme_text, b.extreme_text);
-    case Kind::kNumber:
-      return Compare(a.extreme_number, b.extreme_number);
-    default:
-      return Compare(a.extreme, b.extreme);
-  }
-}
-
-int Grouping::CompareKeys(size_t key, const Group& a, const Group& b, bool descending) const {
-  const uint8_t state = a.key.states[key];
-  // Known ones, then unknown, then absent, in either direction.
-  if (state != b.key.states[key]) return Compare(b.key.states[key], state);
-  if (state != kValue) return 0;
-  const int64_t x = a.key.values[key];
-  const int64_t y = b.key.values[key];
-  int order = 0;
-  switch (aggregation_.keys[key].kind) {
-    case Kind::kText:
-      order = Compare(key_texts_[key].texts[static_cast<size_t>(x)],
-                      key_texts_[key].texts[static_cast<size_t>(y)]);
-      break;
-    case Kind::kNumber:
-      order = Compare(std::bit_cast<double>(x), std::bit_cast<double>(y));
-      break;
-    default:
-      order = Compare(x, y);
-  }
-  return descending ? -order : order;
-}
-
-int Grouping::CompareTotals(size_t measure, const Total& a, const Total& b, bool descending) const {
-  const Measure& one = aggregation_.measures[measure];
-  int order = 0;
-  switch (one.kind) {
-    case AggregateRecordsRequest::Measure::DISTINCT: {
-      auto size = [](const Total& t) { return t.distinct == nullptr ? 0 : t.distinct->size(); };
-      order = Compare(size(a), size(b));
-      break;
-    }
-    case AggregateRecordsRequest::Measure::SUM: {
-      const bool has = a.bests > 0;
-      if (has != b.bests > 0) return has ? -1 : 1;
-      order = one.leaf->kind == Kind::kNumber ? Compare(a.number, b.number)
-                                              : Compare(a.best, b.best);
-      if (order == 0) order = Compare(a.low, b.low);
-      break;
-    }
-    case AggregateRecordsRequest::Measure::MIN:
-    case AggregateRecordsRequest::Measure::MAX:
-      if (a.has_extreme != b.has_extreme) return a.has_extreme ? -1 : 1;
-      if (a.has_extreme) order = CompareExtremes(measure, a, b);
-      break;
-    default:
-      order = Compare(a.integer, b.integer);
-  }
-  return descending ? -order : order;
-}
-
-bool Grouping::Less(const Group& a, const Group& b) const {
-  for (const GroupOrder& one : aggregation_.order) {
-    int order = 0;
-    if (!one.by_measure) {
-      order = CompareKeys(one.index, a, b, one.descending);
-    } else {
-      order = CompareTotals(one.index, a.certain[one.index], b.certain[one.index], one.descending);
-      if (order == 0) {
-        order = CompareTotals(one.index, (a.possible.empty() ? a.certain : a.possible)[one.index],
-                              (b.possible.empty() ? b.certain : b.possible)[one.index],
-                              one.descending);
-      }
-    }
-    if (order != 0) return order < 0;
-  }
-  for (size_t k = 0; k < aggregation_.keys.size(); ++k) {
-    if (const int order = CompareKeys(k, a, b, false); order != 0) return order < 0;
-  }
-  return false;
-}
-
-void Grouping::WriteTotal(size_t measure, const Total& total,
-                          AggregateRecordsResponse::Value* out) const {
-  const Measure& one = aggregation_.measures[measure];
-  out->set_count(total.count);
-  switch (one.kind) {
-    case AggregateRecordsRequest::Measure::DISTINCT:
-      out->set_integer(
-          total.distinct == nullptr ? 0 : static_cast<int64_t>(total.distinct->size()));
-      return;
-    case AggregateRecordsRequest::Measure::SUM:
-      if (one.leaf->kind == Kind::kNumber) return out->set_number(total.number);
-      if (total.count == 0) return;
-      if (total.bests > 0) out->mutable_sum()->set_best(Clamp(total.best));
-      if (one.leaf->kind != Kind::kEstimate) return;
-      out->mutable_sum()->set_low(Clamp(total.low));
-      if (total.unbounded == 0) out->mutable_sum()->set_high(Clamp(total.high));
-      return;
-    case AggregateRecordsRequest::Measure::MIN:
-    case AggregateRecordsRequest::Measure::MAX:
-      if (!total.has_extreme) return;
-      if (one.leaf->kind == Kind::kText) return out->set_text(total.extreme_text);
-      out->set_text(one.leaf->kind == Kind::kNumber ? TextOfNumber(total.extreme_number)
-                                                    : TextOfInteger(*one.leaf, total.extreme));
-      return;
-    default:
-      out->set_integer(total.integer);
-  }
-}
-
-void Grouping::Write(const Group& group, AggregateRecordsResponse::Group* out) const {
-  for (size_t k = 0; k < aggregation_.keys.size(); ++k) {
-    auto* key = out->add_keys();
-    const Leaf& leaf = aggregation_.keys[k];
-    const int64_t value = group.key.values[k];
-    key->set_present(group.key.states[k] != kAbsent);
-    key->set_unknown(group.key.states[k] == kUnknown);
-    if (group.key.states[k] != kValue) continue;
-    key->set_value(leaf.kind == Kind::kText ? key_texts_[k].texts[static_cast<size_t>(value)]
-                   : leaf.kind == Kind::kNumber ? TextOfNumber(std::bit_cast<double>(value))
-                                                : TextOfInteger(leaf, value));
-  }
-  const Totals& possible = group.possible.empty() ? group.certain : group.possible;
-  for (size_t m = 0; m < aggregation_.measures.size(); ++m) {
-    WriteTotal(m, group.certain[m], out->add_certain_values());
-    WriteTotal(m, possible[m], out->add_possible_values());
-  }
-}
-
-absl::Status Grouping::Finish(const std::function<absl::Status()>& check,
-                              AggregateRecordsResponse* response) {
-  if (absl::Status s = Spread(check); !s.ok()) return s;
-  for (Group& group : groups_) {
-    if (group.possible.empty()) continue;
-    Merge(group.certain, 1, &group.possible);
-    if (!group.doubled.empty()) Merge(group.doubled, -1, &group.possible);
-  }
-  std::vector<const Group*> sorted;
-  sorted.reserve(groups_.size());
-  for (const Group& group : groups_) sorted.push_back(&group);
-  const size_t shown = std::min(sorted.size(), aggregation_.max_groups);
-  std::partial_sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(shown),
-                    sorted.end(), [&](const Group* a, const Group* b) { return Less(*a, *b); });
-  for (size_t i = 0; i < shown; ++i) Write(*sorted[i], response->add_groups());
-  response->set_total_groups(static_cast<int32_t>(groups_.size()));
-  response->set_record_count(records_);
-  return absl::OkStatus();
 }
 
 }  // namespace detente::query

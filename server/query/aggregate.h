@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
+#include "absl/numeric/int128.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -70,7 +71,6 @@ class Grouping {
  public:
   // `aggregation` must outlive it.
   explicit Grouping(const Aggregation& aggregation);
-  ~Grouping();
 
   // One record. LIMIT_EXCEEDED where too much would have to be kept; such an error is final.
   absl::Status Add(const google::protobuf::Message& record);
@@ -103,7 +103,22 @@ class Grouping {
     bool certain;
     int64_t unknown = 0;  // the number of the text
   };
-  struct Total;                      // of one measure
+  // Sums are kept wide, so that what is there twice can be taken away again.
+  struct Total {
+    int64_t count = 0;
+    int64_t integer = 0;
+    absl::int128 low = 0;
+    absl::int128 high = 0;
+    absl::int128 best = 0;
+    int64_t bests = 0;      // how many have one
+    int64_t unbounded = 0;  // how many set no upper bound
+    double number = 0;
+    bool has_extreme = false;  // of MIN and MAX
+    int64_t extreme = 0;
+    double extreme_number = 0;
+    std::string extreme_text;
+    std::unique_ptr<absl::flat_hash_set<int64_t>> distinct;
+  };
   using Totals = std::vector<Total>;  // one for each measure
   struct Group {
     Key key;
@@ -114,7 +129,8 @@ class Grouping {
   // What one record gives to one group.
   struct Share {
     bool certain = false;
-    std::vector<std::vector<Slot>> slots;  // of each measure
+    std::vector<std::vector<Slot>> slots;          // of each measure
+    std::vector<std::vector<Slot>> certain_slots;  // those among them that certainly belong there
   };
   // Texts of a key or a measure by number.
   struct Texts {
@@ -130,8 +146,11 @@ class Grouping {
   Totals* PossibleOf(Group* group);
   void Feed(size_t measure, const Datum& datum, Total* total);
   void FeedRecord(size_t measure, absl::Span<const Datum> data, int sign, Total* total);
+  void FeedMore(size_t measure, absl::Span<const Slot> known, absl::Span<const Slot> all,
+                Total* total);
   void FeedBoth(size_t measure, absl::Span<const Slot> a, absl::Span<const Slot> b, Total* total);
   std::vector<Datum> DataOf(size_t measure, absl::Span<const Slot> slots) const;
+  bool HasValue(size_t measure, absl::Span<const Slot> slots) const;
   absl::Status CheckDistinct() const;
   // Calls `visit` for each combination of options_: the key, the one with texts of dates, whether
   // it is certain, whether there are such texts.
@@ -140,7 +159,7 @@ class Grouping {
   absl::flat_hash_map<Key, Share> Joined(size_t date, absl::flat_hash_map<Key, Share> spread);
   absl::Status AddShares(const absl::flat_hash_map<Key, Share>& shares,
                          const absl::flat_hash_map<Key, Share>& spread);
-  bool Reaches(const Key& spread, const Key& group) const;
+  bool Reaches(const Key& spread, const Key& group);
   absl::Status Spread(const std::function<absl::Status()>& check);
   void Merge(const Totals& from, int sign, Totals* to);
   int CompareExtremes(size_t measure, const Total& a, const Total& b) const;

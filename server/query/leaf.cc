@@ -1,10 +1,12 @@
 #include "query/leaf.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "detente/v1/values.pb.h"
@@ -12,6 +14,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "google/type/date.pb.h"
 #include "query/nearest.h"
+#include "store/selection.h"
 #include "values/messages.h"
 
 namespace detente::query {
@@ -111,6 +114,7 @@ void ReadEstimate(const v1::Estimate& estimate, Datum* datum) {
 void ReadDate(int state, absl::string_view edtf, Datum* datum) {
   datum->present = state == v1::UncertainDate::UNKNOWN ||
                    (state == v1::UncertainDate::VALUE && !edtf.empty());
+  datum->integer = state;
   if (state == v1::UncertainDate::VALUE) datum->text = edtf;
 }
 
@@ -322,6 +326,12 @@ Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values) {
       }
   }
   return datum;
+}
+
+std::string TextOfNumber(double number) {
+  std::string text = absl::StrFormat("%.15g", number);
+  if (std::strtod(text.c_str(), nullptr) != number) text = absl::StrFormat("%.17g", number);
+  return text;
 }
 
 std::string TextOfTime(int64_t micros) {

@@ -56,7 +56,9 @@ absl::StatusOr<Leaf> ParseLeaf(absl::string_view text, const google::protobuf::D
 // ONGOING, an estimate without any number) is absent; bools and numbers without presence are not.
 struct Datum {
   bool present = false;
-  int64_t integer = 0;     // kInteger, kBool, kEnum, kTime; of kDay, days since 1970-01-01
+  // kInteger, kBool, kEnum, kTime; of kDay, days since 1970-01-01; of kDate its state, where it is
+  // absent too.
+  int64_t integer = 0;
   double number = 0;       // kNumber
   absl::string_view text;  // kText; of kDate the EDTF text, empty = nobody knows
   values::Interval bounds;
@@ -73,6 +75,7 @@ Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values);
 
 // As a filter writes it.
 std::string TextOfInteger(const Leaf& leaf, int64_t value);
+std::string TextOfNumber(double number);
 std::string TextOfTime(int64_t micros);
 
 // What uncertain dates of one leaf mean, each text read once.

@@ -33,7 +33,7 @@ const Message* ElementOf(const Slot& slot, const FieldDescriptor* list) {
 Unnest::Unnest(absl::Span<const Leaf* const> leaves, size_t keys) {
   std::map<FieldPath, int> known;
   for (size_t i = 0; i < leaves.size(); ++i) {
-    Way way{leaves[i]};
+    Way way{leaves[i], -1, {}};
     FieldPath whole;
     for (const FieldDescriptor* field : leaves[i]->path) {
       whole.push_back(field);
