@@ -35,10 +35,10 @@ absl::StatusOr<Bytes> AggregateRecords(const Call& call) {
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
   query::Grouping grouping(*aggregation);
-  absl::Status status = VisitRows(
-      call, **resource, *view, aggregation->Leaves(),
-      {[&](absl::Span<const query::Datum> values) { return grouping.Add(values); },
-       [&](const Message& record) { return grouping.Add(record); }});
+  absl::Status status =
+      VisitRows(call, **resource, *view, aggregation->Leaves(),
+                {[&](absl::Span<const query::Datum> values) { return grouping.Add(values); },
+                 [&](const Message& record) { return grouping.Add(record); }});
   if (!status.ok()) return status;
   v1::AggregateRecordsResponse response;
   status = grouping.Finish([&] { return CheckCall(call.context); }, &response);

@@ -34,9 +34,8 @@ std::optional<LeafColumns> ColumnsOf(const engine::Resource& resource,
 }
 
 absl::Status VisitColumns(store::Reader& reader, const engine::Resource& resource,
-                          const store::Selection& selection,
-                          absl::Span<const Leaf* const> leaves, const LeafColumns& columns,
-                          const RowTaker& taker) {
+                          const store::Selection& selection, absl::Span<const Leaf* const> leaves,
+                          const LeafColumns& columns, const RowTaker& taker) {
   std::vector<query::Datum> data(leaves.size());
   absl::Status inner;
   int64_t rows = 0;
@@ -59,14 +58,13 @@ absl::Status VisitRecords(store::Reader& reader, const engine::Resource& resourc
                           const store::Selection& selection, const RowTaker& taker) {
   absl::Status inner;
   int64_t rows = 0;
-  absl::Status status =
-      reader.Select(resource.collection, selection, [&](store::Version& version) {
-        if (++rows % kRecordsBetweenChecks == 0) inner = selection.check();
-        if (!inner.ok()) return false;
-        auto record = engine::ParseRecord(resource, version);
-        inner = record.ok() ? taker.record(**record) : record.status();
-        return inner.ok();
-      });
+  absl::Status status = reader.Select(resource.collection, selection, [&](store::Version& version) {
+    if (++rows % kRecordsBetweenChecks == 0) inner = selection.check();
+    if (!inner.ok()) return false;
+    auto record = engine::ParseRecord(resource, version);
+    inner = record.ok() ? taker.record(**record) : record.status();
+    return inner.ok();
+  });
   return status.ok() ? inner : status;
 }
 

@@ -23,9 +23,9 @@ absl::Status TooMany(absl::string_view what, absl::string_view advice) {
 }
 
 absl::Status TooManyCombinations() {
-  return TooMany(absl::StrCat("a record has more than ", kMaxCombinations,
-                              " combinations of values"),
-                 "group by fewer lists at once, or by longer parts of dates");
+  return TooMany(
+      absl::StrCat("a record has more than ", kMaxCombinations, " combinations of values"),
+      "group by fewer lists at once, or by longer parts of dates");
 }
 
 int64_t DayOfTime(int64_t micros) {
@@ -54,7 +54,8 @@ Grouping::Grouping(const Aggregation& aggregation)
       measure_texts_(aggregation.measures.size()),
       options_(aggregation.keys.size()) {
   for (const Leaf& key : aggregation.keys) key_dates_.emplace_back(key.part);
-  for (size_t i = 0; i < aggregation.measures.size(); ++i) measure_dates_.emplace_back(std::nullopt);
+  for (size_t i = 0; i < aggregation.measures.size(); ++i)
+    measure_dates_.emplace_back(std::nullopt);
   // Without keys there is one group, of no records too.
   if (aggregation.keys.empty()) Find({}).IgnoreError();
 }
@@ -71,14 +72,12 @@ void Grouping::Options(size_t key, const Datum& datum, std::vector<Option>* opti
     case Kind::kTime:
     case Kind::kDay: {
       const int64_t day = leaf.kind == Kind::kTime ? DayOfTime(datum.integer) : datum.integer;
-      return options->push_back(
-          {kValue, BucketOf(*leaf.part, values::CivilFromDays(day)), true});
+      return options->push_back({kValue, BucketOf(*leaf.part, values::CivilFromDays(day)), true});
     }
     case Kind::kDate: {
       const DateCache::Entry& entry = key_dates_[key].Find(datum.text);
       if (!entry.buckets.has_value() || entry.buckets->empty()) {
-        return options->push_back(
-            {kUnknown, 0, true, unknown_dates_[key].NumberOf(datum.text)});
+        return options->push_back({kUnknown, 0, true, unknown_dates_[key].NumberOf(datum.text)});
       }
       for (const auto& [bucket, certain] : *entry.buckets) {
         options->push_back({kValue, bucket, certain});
@@ -92,13 +91,12 @@ void Grouping::Options(size_t key, const Datum& datum, std::vector<Option>* opti
 
 absl::Status Grouping::CheckRoom() const {
   const size_t kept = groups_.size() + spread_.size();
-  if (kept < kMaxGroupsInMemory &&
-      kept * aggregation_.measures.size() < kMaxValuesInMemory) {
+  if (kept < kMaxGroupsInMemory && kept * aggregation_.measures.size() < kMaxValuesInMemory) {
     return absl::OkStatus();
   }
   return TooMany(
-      absl::StrCat("more than ", std::min(kMaxGroupsInMemory,
-                                          kMaxValuesInMemory / aggregation_.measures.size()),
+      absl::StrCat("more than ",
+                   std::min(kMaxGroupsInMemory, kMaxValuesInMemory / aggregation_.measures.size()),
                    " groups"),
       "group by fewer fields or by longer parts of dates, ask for fewer measures, or narrow the "
       "filter");
@@ -290,10 +288,10 @@ absl::Status Grouping::Add(const Message& record) {
   unnest_.Walk(record, [&](absl::Span<const std::vector<Slot>> slots) {
     for (size_t k = 0; k < options_.size(); ++k) {
       const bool there = !slots[k].empty() && slots[k][0].holder != nullptr;
-      Options(k,
-              there ? ReadDatum(aggregation_.keys[k], *slots[k][0].holder, slots[k][0].index)
-                    : Datum(),
-              &options_[k]);
+      Options(
+          k,
+          there ? ReadDatum(aggregation_.keys[k], *slots[k][0].holder, slots[k][0].index) : Datum(),
+          &options_[k]);
     }
     status = ForEachKey([&](const Key& key, const Key& text, bool certain, bool unknown) {
       if (++combinations > kMaxCombinations) return TooManyCombinations();
@@ -364,9 +362,9 @@ absl::flat_hash_map<Grouping::Key, Grouping::Share> Grouping::Joined(
 std::vector<Datum> Grouping::DataOf(size_t measure, absl::Span<const Slot> slots) const {
   std::vector<Datum> data;
   for (const Slot& slot : slots) {
-    data.push_back(slot.holder == nullptr ? Datum()
-                                          : ReadDatum(*aggregation_.measures[measure].leaf,
-                                                      *slot.holder, slot.index));
+    data.push_back(slot.holder == nullptr
+                       ? Datum()
+                       : ReadDatum(*aggregation_.measures[measure].leaf, *slot.holder, slot.index));
   }
   return data;
 }
@@ -411,8 +409,7 @@ absl::Status Grouping::AddShares(const absl::flat_hash_map<Key, Share>& shares,
 void Grouping::FeedMore(size_t measure, absl::Span<const Slot> known, absl::Span<const Slot> all,
                         Total* total) {
   std::vector<Slot> more;
-  std::set_difference(all.begin(), all.end(), known.begin(), known.end(),
-                      std::back_inserter(more));
+  std::set_difference(all.begin(), all.end(), known.begin(), known.end(), std::back_inserter(more));
   FeedRecord(measure, DataOf(measure, more), 1, total);
   if (aggregation_.measures[measure].kind != AggregateRecordsRequest::Measure::COUNT) return;
   if (HasValue(measure, known) && HasValue(measure, more)) --total->integer;

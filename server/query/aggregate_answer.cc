@@ -134,8 +134,8 @@ int Grouping::CompareTotals(size_t measure, const Total& a, const Total& b, bool
     case AggregateRecordsRequest::Measure::SUM: {
       const bool has = a.bests > 0;
       if (has != (b.bests > 0)) return has ? -1 : 1;
-      order = one.leaf->kind == Kind::kNumber ? Compare(a.number, b.number)
-                                              : Compare(a.best, b.best);
+      order =
+          one.leaf->kind == Kind::kNumber ? Compare(a.number, b.number) : Compare(a.best, b.best);
       if (order == 0) order = Compare(a.low, b.low);
       break;
     }
@@ -158,9 +158,9 @@ bool Grouping::Less(const Group& a, const Group& b) const {
     } else {
       order = CompareTotals(one.index, a.certain[one.index], b.certain[one.index], one.descending);
       if (order == 0) {
-        order = CompareTotals(one.index, (a.possible.empty() ? a.certain : a.possible)[one.index],
-                              (b.possible.empty() ? b.certain : b.possible)[one.index],
-                              one.descending);
+        order =
+            CompareTotals(one.index, (a.possible.empty() ? a.certain : a.possible)[one.index],
+                          (b.possible.empty() ? b.certain : b.possible)[one.index], one.descending);
       }
     }
     if (order != 0) return order < 0;
@@ -177,8 +177,8 @@ void Grouping::WriteTotal(size_t measure, const Total& total,
   out->set_count(total.count);
   switch (one.kind) {
     case AggregateRecordsRequest::Measure::DISTINCT:
-      out->set_integer(
-          total.distinct == nullptr ? 0 : static_cast<int64_t>(total.distinct->size()));
+      out->set_integer(total.distinct == nullptr ? 0
+                                                 : static_cast<int64_t>(total.distinct->size()));
       return;
     case AggregateRecordsRequest::Measure::SUM:
       if (one.leaf->kind == Kind::kNumber) return out->set_number(total.number);
@@ -208,7 +208,7 @@ void Grouping::Write(const Group& group, AggregateRecordsResponse::Group* out) c
     key->set_present(group.key.states[k] != kAbsent);
     key->set_unknown(group.key.states[k] == kUnknown);
     if (group.key.states[k] != kValue) continue;
-    key->set_value(leaf.kind == Kind::kText ? key_texts_[k].texts[static_cast<size_t>(value)]
+    key->set_value(leaf.kind == Kind::kText     ? key_texts_[k].texts[static_cast<size_t>(value)]
                    : leaf.kind == Kind::kNumber ? TextOfNumber(std::bit_cast<double>(value))
                                                 : TextOfInteger(leaf, value));
   }

@@ -27,16 +27,18 @@ bool HasParts(const Leaf& leaf) {
 std::string NoKey(const Leaf& leaf) {
   const std::string& name = leaf.path.back()->name();
   if (HasParts(leaf) && !leaf.part.has_value()) {
-    return absl::StrCat("`", leaf.text, "`: a part of it expected: `", leaf.text, ".year`, `.quarter`, "
+    return absl::StrCat("`", leaf.text, "`: a part of it expected: `", leaf.text,
+                        ".year`, `.quarter`, "
                         "`.month` or `.day`");
   }
   if (leaf.kind == Kind::kEstimate) {
-    return absl::StrCat("`", leaf.text, "`: a field of it expected: `", leaf.text, ".low`, `.best` or "
+    return absl::StrCat("`", leaf.text, "`: a field of it expected: `", leaf.text,
+                        ".low`, `.best` or "
                         "`.high`");
   }
   if (leaf.kind != Kind::kMessage) return "";
-  return absl::StrCat("`", leaf.text, "`: ", leaf.path.back()->is_map()
-                                                 ? "a key of it expected, as `labels.case`"
+  return absl::StrCat("`", leaf.text, "`: ",
+                      leaf.path.back()->is_map() ? "a key of it expected, as `labels.case`"
                                                  : absl::StrCat("a field of ", name, " expected"));
 }
 
@@ -57,7 +59,8 @@ std::string NoMeasure(MeasureKind kind, const Leaf& leaf) {
     case AggregateRecordsRequest::Measure::MIN:
     case AggregateRecordsRequest::Measure::MAX:
       if (leaf.kind == Kind::kEstimate) {
-        return absl::StrCat(what, "a field of it expected: `", leaf.text, ".low`, `.best` or `.high`");
+        return absl::StrCat(what, "a field of it expected: `", leaf.text,
+                            ".low`, `.best` or `.high`");
       }
       if (leaf.kind == Kind::kMessage) return what + "a field with a value expected";
       return "";
@@ -76,8 +79,8 @@ absl::Status ParseMeasure(const AggregateRecordsRequest::Measure& measure, const
                  absl::AsciiStrToLower(Wanted::Kind_Name(measure.kind()))};
   if (measure.path().empty()) {
     if (measure.kind() != Wanted::COUNT) {
-      return InvalidField(at + ".path", absl::StrCat("is required for ",
-                                                     Wanted::Kind_Name(measure.kind())));
+      return InvalidField(at + ".path",
+                          absl::StrCat("is required for ", Wanted::Kind_Name(measure.kind())));
     }
   } else {
     auto leaf = ParseLeaf(measure.path(), type, at + ".path");
@@ -114,9 +117,10 @@ absl::Status ParseOrder(absl::string_view text, Aggregation* out) {
       continue;
     }
     if (words.size() > 2 || (words.size() == 2 && words[1] != "asc" && words[1] != "desc")) {
-      violations.push_back(
-          {"order_by", absl::StrCat("`", absl::StripAsciiWhitespace(one), "`: `asc`, `desc` or "
-                                    "nothing expected behind ", name)});
+      violations.push_back({"order_by", absl::StrCat("`", absl::StripAsciiWhitespace(one),
+                                                     "`: `asc`, `desc` or "
+                                                     "nothing expected behind ",
+                                                     name)});
       continue;
     }
     const size_t index = static_cast<size_t>(found - names.begin());
@@ -152,9 +156,10 @@ absl::StatusOr<Aggregation> ParseAggregation(const AggregateRecordsRequest& requ
   Aggregation out;
   absl::Status status;
   if (request.group_paths_size() > kMaxGroupPaths) {
-    return InvalidFields({{"group_paths", absl::StrCat("at most ", kMaxGroupPaths,
-                                                       " expected, got ", request.group_paths_size())}},
-                         v1::LIMIT_EXCEEDED);
+    return InvalidFields(
+        {{"group_paths",
+          absl::StrCat("at most ", kMaxGroupPaths, " expected, got ", request.group_paths_size())}},
+        v1::LIMIT_EXCEEDED);
   }
   if (request.measures_size() > kMaxMeasures) {
     return InvalidFields({{"measures", absl::StrCat("at most ", kMaxMeasures, " expected, got ",
@@ -191,9 +196,9 @@ absl::StatusOr<Aggregation> ParseAggregation(const AggregateRecordsRequest& requ
     out.measures.push_back({AggregateRecordsRequest::Measure::COUNT, std::nullopt, "count"});
   }
   if (request.max_groups() < 0) {
-    Collect(InvalidField("max_groups",
-                         absl::StrCat("from 0 on expected, got ", request.max_groups())),
-            &status);
+    Collect(
+        InvalidField("max_groups", absl::StrCat("from 0 on expected, got ", request.max_groups())),
+        &status);
   } else if (request.max_groups() > 0) {
     out.max_groups = static_cast<size_t>(std::min(request.max_groups(), kMaxGroups));
   }

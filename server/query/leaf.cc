@@ -112,8 +112,8 @@ void ReadEstimate(const v1::Estimate& estimate, Datum* datum) {
 }
 
 void ReadDate(int state, absl::string_view edtf, Datum* datum) {
-  datum->present = state == v1::UncertainDate::UNKNOWN ||
-                   (state == v1::UncertainDate::VALUE && !edtf.empty());
+  datum->present =
+      state == v1::UncertainDate::UNKNOWN || (state == v1::UncertainDate::VALUE && !edtf.empty());
   datum->integer = state;
   if (state == v1::UncertainDate::VALUE) datum->text = edtf;
 }
@@ -210,9 +210,9 @@ absl::StatusOr<Leaf> ParseLeaf(absl::string_view text, const Descriptor* type,
         continue;
       }
       if (last->message_type() == nullptr || leaf.kind == Kind::kTime) {
-        return fail(absl::StrCat(
-            last->name(), HasParts(leaf.kind) ? " has the parts year, quarter, month, day"
-                                              : " has no fields"));
+        return fail(absl::StrCat(last->name(), HasParts(leaf.kind)
+                                                   ? " has the parts year, quarter, month, day"
+                                                   : " has no fields"));
       }
       type = last->message_type();
     }
@@ -303,7 +303,8 @@ Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values) {
       break;
     case Kind::kDate: {
       const auto* text = std::get_if<std::string>(&values[1]);
-      ReadDate(static_cast<int>(IntegerOf(values[0])), text == nullptr ? "" : *text, &datum);
+      ReadDate(static_cast<int>(IntegerOf(values[0])),
+               text == nullptr ? absl::string_view() : absl::string_view(*text), &datum);
       break;
     }
     case Kind::kEstimate: {

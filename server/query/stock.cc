@@ -27,8 +27,8 @@ constexpr int64_t kAlways = std::numeric_limits<int64_t>::min();
 absl::StatusOr<Leaf> ParseDate(const std::string& path, absl::string_view otherwise,
                                const Descriptor* type, absl::string_view field) {
   if (path.empty() && type->FindFieldByName(std::string(otherwise)) == nullptr) {
-    return InvalidField(
-        field, absl::StrCat("is required: ", type->name(), " has no `", otherwise, "`"));
+    return InvalidField(field,
+                        absl::StrCat("is required: ", type->name(), " has no `", otherwise, "`"));
   }
   auto leaf = ParseLeaf(path.empty() ? otherwise : absl::string_view(path), type, field);
   if (!leaf.ok()) return leaf;
@@ -44,9 +44,9 @@ absl::StatusOr<int64_t> DayOf(const google::type::Date& date, bool there, absl::
   if (!there) return InvalidField(field, "is required");
   if (date.year() < 1 || date.year() > 9999 ||
       !values::IsCivil({date.year(), date.month(), date.day()})) {
-    return InvalidField(field, absl::StrCat("a day of the calendar expected, got year ",
-                                            date.year(), ", month ", date.month(), ", day ",
-                                            date.day()));
+    return InvalidField(
+        field, absl::StrCat("a day of the calendar expected, got year ", date.year(), ", month ",
+                            date.month(), ", day ", date.day()));
   }
   return values::DaysOf(date);
 }
@@ -158,13 +158,11 @@ absl::StatusOr<Stock::Series*> Stock::Find(const Datum& key) {
     found = *without_;
   } else if (query_.group->kind == Kind::kText) {
     const auto known = by_text_.find(key.text);
-    found = known != by_text_.end()
-                ? known->second
-                : by_text_.emplace(std::string(key.text), next).first->second;
+    found = known != by_text_.end() ? known->second
+                                    : by_text_.emplace(std::string(key.text), next).first->second;
   } else {
-    const int64_t number = query_.group->kind == Kind::kNumber
-                               ? std::bit_cast<int64_t>(key.number)
-                               : key.integer;
+    const int64_t number =
+        query_.group->kind == Kind::kNumber ? std::bit_cast<int64_t>(key.number) : key.integer;
     found = by_number_.try_emplace(number, next).first->second;
   }
   if (found < next) return &series_[found];

@@ -14,8 +14,7 @@ bool IsList(const FieldDescriptor* field) { return field->is_repeated() && !fiel
 
 // The message that holds the last field of the path, which has no list before it; null where one
 // on the way is absent.
-const Message* HolderOf(const Message* message,
-                        const std::vector<const FieldDescriptor*>& path) {
+const Message* HolderOf(const Message* message, const std::vector<const FieldDescriptor*>& path) {
   for (size_t i = 0; i + 1 < path.size(); ++i) {
     if (!message->GetReflection()->HasField(*message, path[i])) return nullptr;
     message = &message->GetReflection()->GetMessage(*message, path[i]);
@@ -65,9 +64,8 @@ bool Unnest::WalkList(const Message& record, size_t list, std::vector<Slot>* ele
         one.parent < 0 ? &record
                        : ElementOf((*elements)[one.parent], lists_[one.parent].path.back());
     const Message* holder = around == nullptr ? nullptr : HolderOf(around, one.path);
-    const int size = holder == nullptr
-                         ? 0
-                         : holder->GetReflection()->FieldSize(*holder, one.path.back());
+    const int size =
+        holder == nullptr ? 0 : holder->GetReflection()->FieldSize(*holder, one.path.back());
     if (size == 0) {
       (*elements)[list] = {};
       return WalkList(record, list + 1, elements, visit);
