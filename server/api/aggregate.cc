@@ -28,12 +28,18 @@ absl::StatusOr<Bytes> Encode(const Message& response, absl::string_view field,
 
 absl::StatusOr<Bytes> AggregateRecords(const Call& call) {
   const auto& request = static_cast<const v1::AggregateRecordsRequest&>(call.request);
-  auto resource = CollectionOf(call.engine.registry(), request.collection(), "collection");
-  if (!resource.ok()) return resource.status();
-  auto aggregation = query::ParseAggregation(request, (*resource)->type);
-  if (!aggregation.ok()) return aggregation.status();
+  const engine::Resource* resource;
+  absl::Status status =
+      FindCollection(call.engine.registry(), request.collection(), "collection", &resource);
+  if (!status.ok()) return status;
+  auto aggregation = query::ParseAggregation(request, resource->type);
+  auto selected = SelectedOf(call, *resource, /*in_groups=*/true);
+  status = aggregation.status();
+  Collect(selected.status(), &status);
+  if (!status.ok()) return status;
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
+  selected->selection.view = *view;
   query::Grouping grouping(*aggregation);
   absl::Status status =
       VisitRows(call, **resource, *view, aggregation->Leaves(),
@@ -49,15 +55,21 @@ absl::StatusOr<Bytes> AggregateRecords(const Call& call) {
 
 absl::StatusOr<Bytes> ComputeStock(const Call& call) {
   const auto& request = static_cast<const v1::ComputeStockRequest&>(call.request);
-  auto resource = CollectionOf(call.engine.registry(), request.collection(), "collection");
-  if (!resource.ok()) return resource.status();
-  auto query = query::ParseStockQuery(request, (*resource)->type);
-  if (!query.ok()) return query.status();
+  const engine::Resource* resource;
+  absl::Status status =
+      FindCollection(call.engine.registry(), request.collection(), "collection", &resource);
+  if (!status.ok()) return status;
+  auto query = query::ParseStockQuery(request, resource->type);
+  auto selected = SelectedOf(call, *resource);
+  status = query.status();
+  Collect(selected.status(), &status);
+  if (!status.ok()) return status;
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
+  selected->selection.view = *view;
   query::Stock stock(*query);
-  absl::Status status =
-      VisitRows(call, **resource, *view, query->Leaves(),
+  status =
+      VisitRows(call, *resource, *selected, query->Leaves(),
                 {[&](absl::Span<const query::Datum> values) { return stock.Add(values); },
                  [&](const Message& record) { return stock.Add(record); }});
   if (!status.ok()) return status;

@@ -47,6 +47,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"AggregateRecords", HandleAggregateRecords},
         {"ComputeStock", HandleComputeStock},
         {"FindNeighbors", HandleFindNeighbors},
+        {"ExplainQuery", HandleExplainQuery},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;

@@ -1,19 +1,14 @@
 #include "api/rows.h"
 
 #include <optional>
-#include <utility>
 #include <vector>
-
-#include "api/request.h"
-#include "error/error.h"
 
 namespace detente::api {
 namespace {
 
 using query::Leaf;
 
-constexpr int64_t kRowsBetweenChecks = 4'096;
-constexpr int64_t kRecordsBetweenChecks = 64;
+constexpr int64_t kRecordsAtOnce = 1'000;
 
 // The columns of all leaves, and how many each has; none where one is not in columns.
 struct LeafColumns {
@@ -33,16 +28,14 @@ std::optional<LeafColumns> ColumnsOf(const engine::Resource& resource,
   return all;
 }
 
-absl::Status VisitColumns(store::Reader& reader, const engine::Resource& resource,
-                          const store::Selection& selection, absl::Span<const Leaf* const> leaves,
-                          const LeafColumns& columns, const RowTaker& taker) {
+absl::Status VisitColumns(const Call& call, const engine::Resource& resource,
+                          const store::Selection& selection,
+                          absl::Span<const Leaf* const> leaves, const LeafColumns& columns,
+                          const RowTaker& taker) {
   std::vector<query::Datum> data(leaves.size());
   absl::Status inner;
-  int64_t rows = 0;
-  absl::Status status = reader.Scan(
-      resource.collection, selection, columns.columns, [&](absl::Span<const store::Value> values) {
-        if (++rows % kRowsBetweenChecks == 0) inner = selection.check();
-        if (!inner.ok()) return false;
+  absl::Status status = call.engine.Scan(
+      resource, selection, columns.columns, [&](absl::Span<const store::Value> values) {
         size_t at = 0;
         for (size_t i = 0; i < leaves.size(); ++i) {
           data[i] = query::ReadColumns(*leaves[i], values.subspan(at, columns.sizes[i]));
@@ -54,36 +47,22 @@ absl::Status VisitColumns(store::Reader& reader, const engine::Resource& resourc
   return status.ok() ? inner : status;
 }
 
-absl::Status VisitRecords(store::Reader& reader, const engine::Resource& resource,
-                          const store::Selection& selection, const RowTaker& taker) {
-  absl::Status inner;
-  int64_t rows = 0;
-  absl::Status status = reader.Select(resource.collection, selection, [&](store::Version& version) {
-    if (++rows % kRecordsBetweenChecks == 0) inner = selection.check();
-    if (!inner.ok()) return false;
-    auto record = engine::ParseRecord(resource, version);
-    inner = record.ok() ? taker.record(**record) : record.status();
-    return inner.ok();
-  });
-  return status.ok() ? inner : status;
-}
-
 }  // namespace
 
-absl::Status VisitRows(const Call& call, const engine::Resource& resource,
-                       const store::ReadView& view, absl::Span<const Leaf* const> leaves,
-                       const RowTaker& taker) {
-  if (!GetString(call.request, "filter").empty()) return NotServedYet("filter");
-  store::Selection selection;
-  selection.view = view;
-  selection.check = [&] { return CheckCall(call.context); };
-  auto reader = call.engine.LeaseReader();
-  if (!reader.ok()) return reader.status();
+absl::Status VisitRows(const Call& call, const engine::Resource& resource, const Selected& selected,
+                       absl::Span<const Leaf* const> leaves, const RowTaker& taker) {
   const auto columns = ColumnsOf(resource, leaves);
-  if (columns.has_value()) {
-    return VisitColumns(**reader, resource, selection, leaves, *columns, taker);
+  if (columns.has_value() && selected.exact()) {
+    return VisitColumns(call, resource, selected.selection, leaves, *columns, taker);
   }
-  return VisitRecords(**reader, resource, selection, taker);
+  absl::Status inner;
+  absl::Status status = VisitSelected(
+      call, resource, selected, kRecordsAtOnce, [&](store::Version& version) {
+        auto record = engine::ParseRecord(resource, version);
+        inner = record.ok() ? taker.record(**record) : record.status();
+        return inner.ok();
+      });
+  return status.ok() ? inner : status;
 }
 
 }  // namespace detente::api

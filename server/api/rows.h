@@ -5,9 +5,9 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "api/method.h"
+#include "api/selected.h"
 #include "google/protobuf/message.h"
 #include "query/leaf.h"
-#include "store/selection.h"
 
 namespace detente::api {
 
@@ -17,11 +17,9 @@ struct RowTaker {
   absl::FunctionRef<absl::Status(const google::protobuf::Message&)> record;
 };
 
-// Visits the live records of a collection that the request's `filter` matches, in any order: from
-// the store's columns where these hold all leaves and the whole filter, otherwise as messages. An
-// error of the taker ends it.
-absl::Status VisitRows(const Call& call, const engine::Resource& resource,
-                       const store::ReadView& view, absl::Span<const query::Leaf* const> leaves,
-                       const RowTaker& taker);
+// Visits the records that are selected, in any order: from the store's columns where these hold all
+// leaves and the whole filter, otherwise as messages. An error of the taker ends it.
+absl::Status VisitRows(const Call& call, const engine::Resource& resource, const Selected& selected,
+                       absl::Span<const query::Leaf* const> leaves, const RowTaker& taker);
 
 }  // namespace detente::api
