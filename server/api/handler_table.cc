@@ -44,7 +44,10 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"ListFindings", HandleListFindings},
         {"GetEvidence", HandleGetEvidence},
         {"ListConflicts", HandleListConflicts},
+        {"AggregateRecords", HandleAggregateRecords},
+        {"ComputeStock", HandleComputeStock},
         {"FindNeighbors", HandleFindNeighbors},
+        {"ExplainQuery", HandleExplainQuery},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;
