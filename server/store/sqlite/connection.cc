@@ -11,10 +11,12 @@ namespace {
 
 constexpr absl::string_view kCollectionTables = R"sql(
 CREATE TABLE IF NOT EXISTS head_$0 (
+  num INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
   update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
   salt BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS past_$0 (
+  num INTEGER PRIMARY KEY,
   id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
   update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
   salt BLOB NOT NULL, until INTEGER NOT NULL, UNIQUE (id, since));
@@ -54,6 +56,10 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
                    " FROM past_$0 WHERE id = ?1 AND since < ?2 ORDER BY since DESC");
   supersede = text("INSERT INTO past_$0 (" DETENTE_VERSION_COLUMNS
                    ", until) SELECT " DETENTE_VERSION_COLUMNS ", ?2 FROM head_$0 WHERE id = ?1");
+  seen = text(
+      "SELECT id FROM head_$0 WHERE num = ?1 AND since <= ?2 AND delete_time = 0");
+  seen_past = text(
+      "SELECT id FROM past_$0 WHERE num = ?1 AND since <= ?2 AND until > ?2 AND delete_time = 0");
   insert = text("INSERT INTO head_$0 (" DETENTE_VERSION_COLUMNS
                 ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
   update = text(

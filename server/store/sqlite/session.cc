@@ -18,6 +18,7 @@ absl::Status SqliteSession::Open(bool write) {
   if (write) {
     if (absl::Status s = AddHoldsOne(db_); !s.ok()) return s;
   }
+  if (absl::Status s = AddSearchFunctions(db_); !s.ok()) return s;
   return db_.Execute(write ? "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
                            : "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY");
 }
@@ -161,16 +162,20 @@ absl::Status SqliteSession::Begin() {
 absl::Status SqliteSession::BeginCommit() { return Run("SAVEPOINT one_commit"); }
 
 absl::Status SqliteSession::Put(absl::string_view collection, const Version& version,
-                                const Derived& /*derived*/, bool supersedes) {
+                                const Derived& derived, bool supersedes) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
   if (supersedes) {
     DETENTE_PREPARE(supersede, db_, (*sql)->supersede.c_str());
     absl::Status status = supersede.Bind(version.id).Bind(version.since).Run();
     if (!status.ok()) return status;
+    const int64_t past = sqlite3_last_insert_rowid(db_.db());
+    auto number = db_.Number(absl::StrCat("SELECT num FROM head_", collection, " WHERE id = '", version.id, "'"));
+    if (!number.ok()) return number.status();
+    if (status = SupersedeWords(**sql, *number, past); !status.ok()) return status;
   }
   DETENTE_PREPARE(put, db_, supersedes ? (*sql)->update.c_str() : (*sql)->insert.c_str());
-  return put.Bind(version.id)
+  absl::Status status = put.Bind(version.id)
       .Bind(version.uid)
       .Bind(version.since)
       .Bind(version.create_time)
@@ -179,6 +184,10 @@ absl::Status SqliteSession::Put(absl::string_view collection, const Version& ver
       .BindBlob(version.payload)
       .BindBlob(version.salt)
       .Run();
+  if (!status.ok()) return status;
+  auto number = db_.Number(absl::StrCat("SELECT num FROM head_", collection, " WHERE id = '", version.id, "'"));
+  if (!number.ok()) return number.status();
+  return IndexWords(**sql, false, *number, derived);
 }
 
 absl::Status SqliteSession::PutReferences(absl::string_view name,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "store/sqlite/connection.h"
+#include "store/sqlite/search.h"
 #include "store/store.h"
 
 namespace detente::store {
@@ -36,6 +37,10 @@ class SqliteSession : public Writer {
                     absl::FunctionRef<bool(absl::Span<const Value>)> visit) override;
   absl::StatusOr<int64_t> Count(absl::string_view collection, const Selection& selection) override;
   absl::StatusOr<Plan> Explain(absl::string_view collection, const Selection& selection) override;
+
+  // search.cc
+  absl::Status Search(const SearchQuery& query, SearchStatistics* statistics,
+                      absl::FunctionRef<bool(SearchHit&)> visit) override;
 
   absl::StatusOr<std::optional<struct Commit>> FindRequest(absl::string_view actor,
                                                            absl::string_view request_id) override;
@@ -89,6 +94,14 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::vector<Erasure>> Erasures();
 
  private:
+  // search.cc: `number` is of a row of head_X, or of past_X.
+  absl::Status TakeStatistics(const SearchMatch& match, const std::function<absl::Status()>& check,
+                              SearchStatistics* statistics);
+  absl::Status IndexWords(const CollectionSql& sql, bool past, int64_t number,
+                          const Derived& derived);
+  absl::Status SupersedeWords(const CollectionSql& sql, int64_t number, int64_t past_number);
+  absl::Status PurgeWords();
+
   // A reader of a store in memory waits for the writer; the writer's own reads don't.
   std::shared_lock<std::shared_mutex> ReadTurn();
   absl::Status Run(const char* sql);

@@ -128,7 +128,8 @@ class SqliteStore : public Store {
     auto main = std::make_unique<SqliteSession>(shared_);
     if (absl::Status s = main->Open(!options.read_only); !s.ok()) return NotOurs(path, s);
     main_ = std::move(main);
-    return options.read_only ? CheckReadable(path) : Prepare(path);
+    absl::Status status = options.read_only ? CheckReadable(path) : Prepare(path);
+    return status.ok() ? NumberCollections() : status;
   }
 
   absl::StatusOr<std::unique_ptr<Reader>> NewReader() override {
@@ -258,6 +259,11 @@ class SqliteStore : public Store {
     for (const auto& [name, collection] : shared_->collections) {
       absl::StrAppend(&sql, collection.create);
     }
+    absl::StrAppend(&sql, kSearchTables);
+    for (const auto& [name, collection] : shared_->collections) {
+      absl::StrAppend(&sql, "INSERT OR IGNORE INTO search_collections (collection) VALUES ('", name,
+                      "');");
+    }
     status = db.Execute(absl::StrCat(sql, "COMMIT"));
     if (!status.ok() && sqlite3_get_autocommit(db.db()) == 0) db.Execute("ROLLBACK").IgnoreError();
     if (!status.ok()) return status;
@@ -267,6 +273,22 @@ class SqliteStore : public Store {
     if (pending->empty()) return absl::OkStatus();
     status = main_->Purge();
     return ReasonOf(status) == v1::ERASURE_INCOMPLETE ? absl::OkStatus() : status;
+  }
+
+  // By the file's own numbers.
+  absl::Status NumberCollections() {
+    auto list = main_->connection().Once("SELECT ordinal, collection FROM search_collections");
+    if (!list.ok()) return list.status();
+    while (true) {
+      auto row = (*list)->Step("read");
+      if (!row.ok() || !*row) return row.status();
+      const auto known = shared_->collections.find((*list)->Text(1));
+      if (known == shared_->collections.end()) continue;
+      known->second.ordinal = (*list)->Int(0);
+      if (known->second.ordinal > kMaxCollections) {
+        return absl::InternalError("a store has too many collections");
+      }
+    }
   }
 
   LockFile lock_;  // released last

@@ -1,0 +1,304 @@
+#include "store/sqlite/search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "error/error.h"
+#include "store/sqlite/session.h"
+
+namespace detente::store {
+namespace {
+
+constexpr double kNameWeight = 10;
+constexpr double kSoundWeight = 5;
+constexpr double kTextWeight = 1;
+constexpr double kSaturation = 1.2;    // BM25's k1
+constexpr double kLengthWeight = 0.75;  // its b
+constexpr int kRowsBetweenChecks = 256;
+
+constexpr char kScoring[] = "detente scoring";  // the type of the pointer
+struct Scoring {
+  std::vector<double> weights;  // of each phrase; 0 = it does not count
+  double words_per_document = 1;
+};
+
+double Weight(int column) {
+  return column == 0 ? kNameWeight : column == 1 ? kSoundWeight : kTextWeight;
+}
+
+// detente_score(search_heads, scoring)
+void Score(const Fts5ExtensionApi* api, Fts5Context* row, sqlite3_context* context, int count,
+           sqlite3_value** arguments) {
+  const auto* scoring =
+      count == 1 ? static_cast<const Scoring*>(sqlite3_value_pointer(arguments[0], kScoring))
+                 : nullptr;
+  const auto phrases = static_cast<size_t>(api->xPhraseCount(row));
+  if (scoring == nullptr || scoring->weights.size() != phrases) {
+    return sqlite3_result_error_code(context, SQLITE_MISUSE);
+  }
+  int size = 0;
+  int code = api->xColumnSize(row, -1, &size);
+  const double length =
+      kSaturation * (1 - kLengthWeight + kLengthWeight * size / scoring->words_per_document);
+  double score = 0;
+  for (size_t i = 0; i < phrases && code == SQLITE_OK; ++i) {
+    if (scoring->weights[i] == 0) continue;
+    double places = 0;
+    Fts5PhraseIter iterator;
+    int column = 0, offset = 0;
+    code = api->xPhraseFirst(row, static_cast<int>(i), &iterator, &column, &offset);
+    for (; code == SQLITE_OK && column >= 0;
+         api->xPhraseNext(row, &iterator, &column, &offset)) {
+      places += Weight(column);
+    }
+    score += scoring->weights[i] * (places * (kSaturation + 1)) / (places + length);
+  }
+  if (code != SQLITE_OK) return sqlite3_result_error_code(context, code);
+  sqlite3_result_double(context, score);
+}
+
+// detente_statistics(search_heads): how many documents there are, and how many words.
+void Statistics(const Fts5ExtensionApi* api, Fts5Context* row, sqlite3_context* context, int,
+                sqlite3_value**) {
+  sqlite3_int64 documents = 0, words = 0;
+  int code = api->xRowCount(row, &documents);
+  if (code == SQLITE_OK) code = api->xColumnTotalSize(row, -1, &words);
+  if (code != SQLITE_OK) return sqlite3_result_error_code(context, code);
+  const std::string text = absl::StrCat(documents, " ", words);
+  sqlite3_result_text(context, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
+}
+
+std::string Quote(absl::string_view words) {
+  return absl::StrCat("\"", absl::StrReplaceAll(words, {{"\"", "\"\""}}), "\"");
+}
+
+void Compile(const SearchNode& node, bool scored, SearchMatch* match) {
+  if (node.kind == SearchNode::Kind::kTerm) {
+    const SearchTerm& term = node.term;
+    auto add = [&](std::string phrase) {
+      match->text += phrase;
+      match->phrases.push_back(std::move(phrase));
+      match->scored.push_back(scored);
+    };
+    match->text += '(';
+    add(absl::StrCat("{names texts} : ", Quote(absl::StrJoin(term.words, " ")),
+                     term.prefix ? " *" : ""));
+    if (!term.sound.empty()) {
+      match->text += " OR ";
+      add(absl::StrCat("sounds : ", Quote(term.sound)));
+    }
+    match->text += ')';
+    return;
+  }
+  const absl::string_view joint = node.kind == SearchNode::Kind::kAnd  ? " AND "
+                                  : node.kind == SearchNode::Kind::kOr ? " OR "
+                                                                       : " NOT ";
+  for (size_t i = 0; i < node.children.size(); ++i) {
+    match->text.append(i == 0 ? "(" : joint.data(), i == 0 ? 1 : joint.size());
+    const bool excluded = node.kind == SearchNode::Kind::kExcept && i > 0;
+    Compile(node.children[i], scored && !excluded, match);
+  }
+  match->text += ')';
+}
+
+// Ends the transaction that a reader's search is in.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& db) : db_(db) {}
+  ~ReadTransaction() {
+    if (begun_) db_.Execute("ROLLBACK").IgnoreError();
+  }
+  ReadTransaction(const ReadTransaction&) = delete;
+
+  // One state for all statements; a writer sees what it writes in any case.
+  absl::Status Begin() {
+    if (sqlite3_get_autocommit(db_.db()) == 0) return absl::OkStatus();
+    absl::Status status = db_.Execute("BEGIN");
+    begun_ = status.ok();
+    return status;
+  }
+
+ private:
+  Connection& db_;
+  bool begun_ = false;
+};
+
+}  // namespace
+
+const char kSearchTables[] = R"sql(
+CREATE TABLE IF NOT EXISTS search_collections (ordinal INTEGER PRIMARY KEY, collection TEXT UNIQUE);
+CREATE VIRTUAL TABLE IF NOT EXISTS search_heads USING fts5(names, sounds, texts, tokenize = 'ascii');
+CREATE VIRTUAL TABLE IF NOT EXISTS search_past USING fts5(names, sounds, texts, tokenize = 'ascii');
+)sql";
+
+std::string NamedCondition(bool past, int64_t ordinal, absl::string_view parameter) {
+  const absl::string_view table = past ? "search_past" : "search_heads";
+  return absl::StrCat("num IN (SELECT rowid >> 8 FROM ", table, " WHERE ", table, " MATCH ",
+                      parameter, " AND rowid & 255 = ", ordinal, ")");
+}
+
+std::string NamedMatch(NamedBy by, absl::string_view word) {
+  return absl::StrCat(by == NamedBy::kWord ? "names : " : "sounds : ", Quote(word));
+}
+
+SearchMatch CompileSearch(const SearchNode& root) {
+  SearchMatch match;
+  Compile(root, true, &match);
+  return match;
+}
+
+absl::Status AddSearchFunctions(Connection& db) {
+  fts5_api* api = nullptr;
+  {
+    auto get = db.Once("SELECT fts5(?1)");
+    if (!get.ok()) return get.status();
+    (*get)->BindPointer(&api, "fts5_api_ptr");
+    if (auto row = (*get)->Step("read"); !row.ok()) return row.status();
+  }
+  if (api == nullptr) return absl::InternalError("SQLite has no FTS5");
+  for (const auto& [name, function] :
+       {std::pair("detente_score", &Score), std::pair("detente_statistics", &Statistics)}) {
+    const int code = api->xCreateFunction(api, name, nullptr, function, nullptr);
+    if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db.db()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::TakeStatistics(const SearchMatch& match,
+                                           const std::function<absl::Status()>& check,
+                                           SearchStatistics* statistics) {
+  {
+    DETENTE_PREPARE(totals, db_, "SELECT detente_statistics(search_heads) FROM search_heads LIMIT 1");
+    auto row = totals.Step("read");
+    if (!row.ok()) return row.status();
+    if (*row) {
+      const std::string text = totals.Text(0);
+      statistics->documents = std::atoll(text.c_str());
+      statistics->words = std::atoll(text.c_str() + text.find(' '));
+    }
+  }
+  for (size_t i = 0; i < match.phrases.size(); ++i) {
+    if (!match.scored[i]) continue;
+    DETENTE_PREPARE(count, db_, "SELECT rowid FROM search_heads WHERE search_heads MATCH ?1");
+    count.Bind(match.phrases[i]);
+    int64_t found = 0;
+    while (true) {
+      auto row = count.Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      if (++found % kRowsBetweenChecks != 0 || check == nullptr) continue;
+      if (absl::Status s = check(); !s.ok()) return s;
+    }
+    statistics->frequencies.push_back(found);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::Search(const SearchQuery& query, SearchStatistics* statistics,
+                                   absl::FunctionRef<bool(SearchHit&)> visit) {
+  auto turn = ReadTurn();
+  ReadTransaction transaction(db_);
+  if (absl::Status s = transaction.Begin(); !s.ok()) return s;
+  const SearchMatch match = CompileSearch(query.root);
+  if (statistics->frequencies.empty()) {
+    if (absl::Status s = TakeStatistics(match, query.check, statistics); !s.ok()) return s;
+  }
+  Scoring scoring;
+  size_t next = 0;
+  for (const bool scored : match.scored) {
+    double weight = 0;
+    if (scored) {
+      if (next == statistics->frequencies.size()) {
+        return absl::InternalError("statistics of another search");
+      }
+      const auto frequency = static_cast<double>(statistics->frequencies[next++]);
+      const auto documents = static_cast<double>(statistics->documents);
+      weight = std::log1p((documents - frequency + 0.5) / (frequency + 0.5));
+    }
+    scoring.weights.push_back(weight);
+  }
+  if (statistics->words > 0) {
+    scoring.words_per_document =
+        static_cast<double>(statistics->words) / static_cast<double>(statistics->documents);
+  }
+
+  std::map<int64_t, const CollectionSql*> collections;
+  for (const auto& [name, sql] : shared_->collections) {
+    if (query.collections.empty() ||
+        std::find(query.collections.begin(), query.collections.end(), name) !=
+            query.collections.end()) {
+      collections.emplace(sql.ordinal, &sql);
+    }
+  }
+  auto newest = db_.Number("SELECT coalesce(max(revision), 0) FROM commits");
+  if (!newest.ok()) return newest.status();
+  for (const bool past : {false, true}) {
+    if (past && query.view.revision >= *newest) break;  // sees heads alone
+    DETENTE_PREPARE(find, db_,
+                    past ? "SELECT rowid, detente_score(search_past, ?2) FROM search_past "
+                           "WHERE search_past MATCH ?1"
+                         : "SELECT rowid, detente_score(search_heads, ?2) FROM search_heads "
+                           "WHERE search_heads MATCH ?1");
+    find.Bind(match.text).BindPointer(&scoring, kScoring);
+    for (int64_t rows = 1;; ++rows) {
+      auto row = find.Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      if (rows % kRowsBetweenChecks == 0 && query.check != nullptr) {
+        if (absl::Status s = query.check(); !s.ok()) return s;
+      }
+      const auto collection = collections.find(find.Int(0) & 255);
+      if (collection == collections.end()) continue;
+      const CollectionSql& sql = *collection->second;
+      DETENTE_PREPARE(seen, db_, (past ? sql.seen_past : sql.seen).c_str());
+      auto visible = seen.Bind(find.Int(0) >> 8).Bind(query.view.revision).Step("read");
+      if (!visible.ok()) return visible.status();
+      if (!*visible) continue;
+      SearchHit hit{sql.table.collection, seen.Text(0), find.Real(1)};
+      if (!visit(hit)) return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::IndexWords(const CollectionSql& sql, bool past, int64_t number,
+                                       const Derived& derived) {
+  const int64_t row = SearchRow(number, sql.ordinal);
+  if (derived.names.empty() && derived.texts.empty()) {
+    DETENTE_PREPARE(remove, db_,
+                    past ? "DELETE FROM search_past WHERE rowid = ?1"
+                         : "DELETE FROM search_heads WHERE rowid = ?1");
+    return remove.Bind(row).Run();
+  }
+  DETENTE_PREPARE(put, db_,
+                  past ? "INSERT OR REPLACE INTO search_past (rowid, names, sounds, texts) "
+                         "VALUES (?1, ?2, ?3, ?4)"
+                       : "INSERT OR REPLACE INTO search_heads (rowid, names, sounds, texts) "
+                         "VALUES (?1, ?2, ?3, ?4)");
+  return put.Bind(row).Bind(derived.names).Bind(derived.sounds).Bind(derived.texts).Run();
+}
+
+absl::Status SqliteSession::SupersedeWords(const CollectionSql& sql, int64_t number,
+                                           int64_t past_number) {
+  DETENTE_PREPARE(copy, db_,
+                  "INSERT OR REPLACE INTO search_past (rowid, names, sounds, texts) "
+                  "SELECT ?1, names, sounds, texts FROM search_heads WHERE rowid = ?2");
+  return copy.Bind(SearchRow(past_number, sql.ordinal)).Bind(SearchRow(number, sql.ordinal)).Run();
+}
+
+// Merges the index into one piece, in which nothing is left of the rows that are gone.
+absl::Status SqliteSession::PurgeWords() {
+  for (const char* sql : {"INSERT INTO search_heads (search_heads) VALUES ('optimize')",
+                          "INSERT INTO search_past (search_past) VALUES ('optimize')"}) {
+    if (absl::Status s = db_.Execute(sql); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace detente::store

@@ -1,0 +1,39 @@
+// The full-text index: the words of each row of head_X and past_X, in search_heads and search_past.
+// Their rowid is made of the row's `num` and the collection's ordinal, which it has for ever.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "store/search.h"
+#include "store/sqlite/connection.h"
+
+namespace detente::store {
+
+// The tables, where they are missing.
+extern const char kSearchTables[];
+constexpr int kMaxCollections = 255;
+
+inline int64_t SearchRow(int64_t number, int64_t ordinal) { return number << 8 | ordinal; }
+
+// A condition over rows with a `num` of head_X, or of past_X: they have the word that `parameter`
+// is bound to, by NamedMatch. The ordinal is the collection's.
+enum class NamedBy { kWord, kSound };
+std::string NamedCondition(bool past, int64_t ordinal, absl::string_view parameter);
+std::string NamedMatch(NamedBy by, absl::string_view word);
+
+// What FTS5 is asked for: quoted words alone, in phrases. Those that count for the score are told.
+struct SearchMatch {
+  std::string text;
+  std::vector<std::string> phrases;
+  std::vector<bool> scored;
+};
+SearchMatch CompileSearch(const SearchNode& root);
+
+// detente_score and detente_statistics, for Search.
+absl::Status AddSearchFunctions(Connection& db);
+
+}  // namespace detente::store
