@@ -1,5 +1,7 @@
 // SearchRecords: what is found is scored and counted by the store; here it is put in order, by
 // pages, and shown.
+#include "query/search.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -20,7 +22,6 @@
 #include "query/filter.h"
 #include "query/highlight.h"
 #include "query/nearest.h"
-#include "query/search.h"
 
 namespace detente::api {
 namespace {

@@ -437,9 +437,8 @@ store::Derived Columns::Derive(const Message& record) const {
 
 std::vector<std::string> NamesOf(const Message& record) {
   std::vector<std::string> names;
-  VisitNames(record, [&](absl::string_view text, const TextPlace&, bool) {
-    names.emplace_back(text);
-  });
+  VisitNames(record,
+             [&](absl::string_view text, const TextPlace&, bool) { names.emplace_back(text); });
   return names;
 }
 

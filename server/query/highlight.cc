@@ -34,8 +34,7 @@ bool StandsAt(const SearchTerm& term, const std::vector<values::Word>& words, si
     stands = term.prefix && i + 1 == size ? absl::StartsWith(word, term.words[i])
                                           : word == term.words[i];
   }
-  return stands ||
-         (name && !term.sound.empty() && values::SoundOf(words[at].folded) == term.sound);
+  return stands || (name && !term.sound.empty() && values::SoundOf(words[at].folded) == term.sound);
 }
 
 bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }

@@ -66,8 +66,8 @@ class Parser {
     if (!Conjunction(0, &parts)) return status_;
     if (at_ < text_.size()) return Wrong(at_, "`)` closes nothing"), status_;
     if (parts.empty()) {
-      return InvalidField(field_, text_.empty() ? "required"
-                                                : "a word to look for expected: letters or digits");
+      return InvalidField(
+          field_, text_.empty() ? "required" : "a word to look for expected: letters or digits");
     }
     Found all = JoinFound(Kind::kAnd, std::move(parts));
     if (all.others) {
@@ -202,7 +202,8 @@ class Parser {
       return !prefix || Wrong(start, "`*` needs the beginning of a word before it");
     }
     words_ += static_cast<int>(term.words.size());
-    if (words_ > kMaxSearchWords) return TooMany(absl::StrCat("at most ", kMaxSearchWords, " words"));
+    if (words_ > kMaxSearchWords)
+      return TooMany(absl::StrCat("at most ", kMaxSearchWords, " words"));
     term.prefix = prefix;
     if (!prefix && term.words.size() == 1) term.sound = values::SoundOf(term.words[0]);
     parts->push_back({false, {Kind::kTerm, std::move(term), {}}});

@@ -79,9 +79,8 @@ void VisitElements(const Message& message, const FieldDescriptor* field, const T
   const FieldDescriptor* value = field->message_type()->map_value();
   if (!IsText(value)) return;
   // In no order of its own: sorted, so that the same record has the same words.
-  std::sort(elements.begin(), elements.end(), [](const Message* a, const Message* b) {
-    return ElementKey(*a) < ElementKey(*b);
-  });
+  std::sort(elements.begin(), elements.end(),
+            [](const Message* a, const Message* b) { return ElementKey(*a) < ElementKey(*b); });
   for (const Message* element : elements) {
     const TextPlace place{around, field, element};
     visit(element->GetReflection()->GetString(*element, value), place, false);

@@ -18,7 +18,7 @@ namespace {
 constexpr double kNameWeight = 10;
 constexpr double kSoundWeight = 5;
 constexpr double kTextWeight = 1;
-constexpr double kSaturation = 1.2;    // BM25's k1
+constexpr double kSaturation = 1.2;     // BM25's k1
 constexpr double kLengthWeight = 0.75;  // its b
 constexpr int kRowsBetweenChecks = 256;
 
@@ -53,8 +53,7 @@ void Score(const Fts5ExtensionApi* api, Fts5Context* row, sqlite3_context* conte
     Fts5PhraseIter iterator;
     int column = 0, offset = 0;
     code = api->xPhraseFirst(row, static_cast<int>(i), &iterator, &column, &offset);
-    for (; code == SQLITE_OK && column >= 0;
-         api->xPhraseNext(row, &iterator, &column, &offset)) {
+    for (; code == SQLITE_OK && column >= 0; api->xPhraseNext(row, &iterator, &column, &offset)) {
       places += Weight(column);
     }
     score += scoring->weights[i] * (places * (kSaturation + 1)) / (places + length);
@@ -137,10 +136,12 @@ CREATE VIRTUAL TABLE IF NOT EXISTS search_heads USING fts5(names, sounds, texts,
 CREATE VIRTUAL TABLE IF NOT EXISTS search_past USING fts5(names, sounds, texts, tokenize = 'ascii');
 )sql";
 
-std::string NamedCondition(bool past, int64_t ordinal, absl::string_view parameter) {
+std::string NamedCondition(absl::string_view collection, bool past) {
   const absl::string_view table = past ? "search_past" : "search_heads";
-  return absl::StrCat("num IN (SELECT rowid >> 8 FROM ", table, " WHERE ", table, " MATCH ",
-                      parameter, " AND rowid & 255 = ", ordinal, ")");
+  return absl::StrCat("k.num IN (SELECT rowid >> 8 FROM ", table, " WHERE ", table,
+                      " MATCH ? AND rowid & 255 = (SELECT ordinal FROM search_collections WHERE "
+                      "collection = '",
+                      collection, "'))");
 }
 
 std::string NamedMatch(NamedBy by, absl::string_view word) {
@@ -174,7 +175,8 @@ absl::Status SqliteSession::TakeStatistics(const SearchMatch& match,
                                            const std::function<absl::Status()>& check,
                                            SearchStatistics* statistics) {
   {
-    DETENTE_PREPARE(totals, db_, "SELECT detente_statistics(search_heads) FROM search_heads LIMIT 1");
+    DETENTE_PREPARE(totals, db_,
+                    "SELECT detente_statistics(search_heads) FROM search_heads LIMIT 1");
     auto row = totals.Step("read");
     if (!row.ok()) return row.status();
     if (*row) {
@@ -230,11 +232,12 @@ absl::Status SqliteSession::Search(const SearchQuery& query, SearchStatistics* s
 
   std::map<int64_t, const CollectionSql*> collections;
   for (const auto& [name, sql] : shared_->collections) {
-    if (query.collections.empty() ||
-        std::find(query.collections.begin(), query.collections.end(), name) !=
-            query.collections.end()) {
-      collections.emplace(sql.ordinal, &sql);
+    if (!query.collections.empty() && std::find(query.collections.begin(), query.collections.end(),
+                                                name) == query.collections.end()) {
+      continue;
     }
+    if (absl::Status s = CheckDerived(sql.table); !s.ok()) return s;
+    collections.emplace(sql.ordinal, &sql);
   }
   auto newest = db_.Number("SELECT coalesce(max(revision), 0) FROM commits");
   if (!newest.ok()) return newest.status();

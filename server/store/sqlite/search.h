@@ -19,10 +19,10 @@ constexpr int kMaxCollections = 255;
 
 inline int64_t SearchRow(int64_t number, int64_t ordinal) { return number << 8 | ordinal; }
 
-// A condition over rows with a `num` of head_X, or of past_X: they have the word that `parameter`
-// is bound to, by NamedMatch. The ordinal is the collection's.
+// A condition over the rows `k` of keys_X, or of past_keys_X: their names have the word that its
+// parameter, NamedMatch, is made of.
 enum class NamedBy { kWord, kSound };
-std::string NamedCondition(bool past, int64_t ordinal, absl::string_view parameter);
+std::string NamedCondition(absl::string_view collection, bool past);
 std::string NamedMatch(NamedBy by, absl::string_view word);
 
 // What FTS5 is asked for: quoted words alone, in phrases. Those that count for the score are told.

@@ -593,7 +593,7 @@ TEST(SqliteFileTest, OtherFilesAreLeftAlone) {
     ASSERT_TRUE(OpenStatus(folder.File("newer.db"), create).ok());
   }
   ASSERT_EQ(sqlite3_open(folder.File("newer.db").c_str(), &db), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 3", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 4", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(db);
   EXPECT_FAILS(OpenStatus(folder.File("newer.db"), create), kFailedPrecondition, STORE_UNUSABLE);
 }
