@@ -55,7 +55,7 @@ struct SearchQuery {
 struct SearchHit {
   std::string collection;
   std::string id;
-  // The sum over the words and sounds of all terms that matched with all that stands around them:
+  // The sum over the words and sounds of all terms that it has, without those that are excluded:
   //   ln(1 + (documents - frequency + 0.5) / (frequency + 0.5)) * count * 2.2 /
   //   (count + 1.2 * (0.25 + 0.75 * size * documents / words))
   // `size` is the number of words that the record has, `count` that of the places: one in a name

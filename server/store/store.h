@@ -116,7 +116,7 @@ class Reader {
                             absl::FunctionRef<bool(Version&)> visit) = 0;
 
   // Whether what is derived of the collection is there, by the Table that the store was opened
-  // with. Where it isn't, the four below fail with FAILED_PRECONDITION (STORE_READ_ONLY).
+  // with. Where it isn't, the five below fail with FAILED_PRECONDITION (STORE_READ_ONLY).
   virtual absl::StatusOr<bool> IsDerived(absl::string_view collection) = 0;
   // Visits the versions that are selected, in the selection's order, until `visit` says false.
   virtual absl::Status Select(absl::string_view collection, const Selection& selection,

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "error/error.h"
 #include "store/sqlite/session.h"
 
@@ -22,44 +23,31 @@ constexpr double kSaturation = 1.2;     // BM25's k1
 constexpr double kLengthWeight = 0.75;  // its b
 constexpr int kRowsBetweenChecks = 256;
 
-constexpr char kScoring[] = "detente scoring";  // the type of the pointer
-struct Scoring {
-  std::vector<double> weights;  // of each phrase; 0 = it does not count
-  double words_per_document = 1;
-};
-
 double Weight(int column) {
   return column == 0 ? kNameWeight : column == 1 ? kSoundWeight : kTextWeight;
 }
 
-// detente_score(search_heads, scoring)
-void Score(const Fts5ExtensionApi* api, Fts5Context* row, sqlite3_context* context, int count,
-           sqlite3_value** arguments) {
-  const auto* scoring =
-      count == 1 ? static_cast<const Scoring*>(sqlite3_value_pointer(arguments[0], kScoring))
-                 : nullptr;
-  const auto phrases = static_cast<size_t>(api->xPhraseCount(row));
-  if (scoring == nullptr || scoring->weights.size() != phrases) {
-    return sqlite3_result_error_code(context, SQLITE_MISUSE);
-  }
-  int size = 0;
-  int code = api->xColumnSize(row, -1, &size);
-  const double length =
-      kSaturation * (1 - kLengthWeight + kLengthWeight * size / scoring->words_per_document);
-  double score = 0;
-  for (size_t i = 0; i < phrases && code == SQLITE_OK; ++i) {
-    if (scoring->weights[i] == 0) continue;
-    double places = 0;
-    Fts5PhraseIter iterator;
-    int column = 0, offset = 0;
-    code = api->xPhraseFirst(row, static_cast<int>(i), &iterator, &column, &offset);
-    for (; code == SQLITE_OK && column >= 0; api->xPhraseNext(row, &iterator, &column, &offset)) {
-      places += Weight(column);
-    }
-    score += scoring->weights[i] * (places * (kSaturation + 1)) / (places + length);
-  }
+// detente_places(search_heads), of a query of one phrase: where it stands, weighted.
+void Places(const Fts5ExtensionApi* api, Fts5Context* row, sqlite3_context* context, int,
+            sqlite3_value**) {
+  double places = 0;
+  Fts5PhraseIter iterator;
+  int column = 0, offset = 0;
+  const int code = api->xPhraseFirst(row, 0, &iterator, &column, &offset);
   if (code != SQLITE_OK) return sqlite3_result_error_code(context, code);
-  sqlite3_result_double(context, score);
+  for (; column >= 0; api->xPhraseNext(row, &iterator, &column, &offset)) {
+    places += Weight(column);
+  }
+  sqlite3_result_double(context, places);
+}
+
+// detente_size(search_heads): how many words the row has.
+void Size(const Fts5ExtensionApi* api, Fts5Context* row, sqlite3_context* context, int,
+          sqlite3_value**) {
+  int size = 0;
+  const int code = api->xColumnSize(row, -1, &size);
+  if (code != SQLITE_OK) return sqlite3_result_error_code(context, code);
+  sqlite3_result_int(context, size);
 }
 
 // detente_statistics(search_heads): how many documents there are, and how many words.
@@ -82,8 +70,7 @@ void Compile(const SearchNode& node, bool scored, SearchMatch* match) {
     const SearchTerm& term = node.term;
     auto add = [&](std::string phrase) {
       match->text += phrase;
-      match->phrases.push_back(std::move(phrase));
-      match->scored.push_back(scored);
+      if (scored) match->phrases.push_back(std::move(phrase));
     };
     match->text += '(';
     add(absl::StrCat("{names texts} : ", Quote(absl::StrJoin(term.words, " ")),
@@ -164,42 +151,65 @@ absl::Status AddSearchFunctions(Connection& db) {
   }
   if (api == nullptr) return absl::InternalError("SQLite has no FTS5");
   for (const auto& [name, function] :
-       {std::pair("detente_score", &Score), std::pair("detente_statistics", &Statistics)}) {
+       {std::pair("detente_places", &Places), std::pair("detente_size", &Size),
+        std::pair("detente_statistics", &Statistics)}) {
     const int code = api->xCreateFunction(api, name, nullptr, function, nullptr);
     if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db.db()));
   }
   return absl::OkStatus();
 }
 
-absl::Status SqliteSession::TakeStatistics(const SearchMatch& match,
-                                           const std::function<absl::Status()>& check,
-                                           SearchStatistics* statistics) {
-  {
-    DETENTE_PREPARE(totals, db_,
-                    "SELECT detente_statistics(search_heads) FROM search_heads LIMIT 1");
-    auto row = totals.Step("read");
-    if (!row.ok()) return row.status();
-    if (*row) {
-      const std::string text = totals.Text(0);
-      statistics->documents = std::atoll(text.c_str());
-      statistics->words = std::atoll(text.c_str() + text.find(' '));
-    }
-  }
-  for (size_t i = 0; i < match.phrases.size(); ++i) {
-    if (!match.scored[i]) continue;
-    DETENTE_PREPARE(count, db_, "SELECT rowid FROM search_heads WHERE search_heads MATCH ?1");
-    count.Bind(match.phrases[i]);
-    int64_t found = 0;
-    while (true) {
-      auto row = count.Step("read");
-      if (!row.ok()) return row.status();
-      if (!*row) break;
-      if (++found % kRowsBetweenChecks != 0 || check == nullptr) continue;
-      if (absl::Status s = check(); !s.ok()) return s;
-    }
-    statistics->frequencies.push_back(found);
+absl::Status SqliteSession::CountWords(SearchStatistics* statistics) {
+  DETENTE_PREPARE(count, db_, "SELECT detente_statistics(search_heads) FROM search_heads LIMIT 1");
+  auto row = count.Step("read");
+  if (!row.ok() || !*row) return row.status();
+  const std::vector<std::string> numbers = absl::StrSplit(count.Text(0), ' ');
+  if (numbers.size() != 2 || !absl::SimpleAtoi(numbers[0], &statistics->documents) ||
+      !absl::SimpleAtoi(numbers[1], &statistics->words)) {
+    return absl::InternalError("no statistics of the full-text index");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<SqliteSession::ScoredRow>> SqliteSession::FindWords(
+    bool past, const SearchMatch& match, const std::function<absl::Status()>& check) {
+  DETENTE_PREPARE(find, db_,
+                  past ? "SELECT rowid, detente_size(search_past) FROM search_past "
+                         "WHERE search_past MATCH ?1 ORDER BY rowid"
+                       : "SELECT rowid, detente_size(search_heads) FROM search_heads "
+                         "WHERE search_heads MATCH ?1 ORDER BY rowid");
+  find.Bind(match.text);
+  std::vector<ScoredRow> rows;
+  while (true) {
+    auto row = find.Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return rows;
+    rows.push_back({find.Int(0), static_cast<double>(find.Int(1))});
+    if (rows.size() % kRowsBetweenChecks != 0 || check == nullptr) continue;
+    if (absl::Status s = check(); !s.ok()) return s;
+  }
+}
+
+absl::StatusOr<int64_t> SqliteSession::PlacesOf(bool past, const std::string& phrase,
+                                                const std::function<absl::Status()>& check,
+                                                std::vector<ScoredRow>* rows) {
+  DETENTE_PREPARE(find, db_,
+                  past ? "SELECT rowid, detente_places(search_past) FROM search_past "
+                         "WHERE search_past MATCH ?1 ORDER BY rowid"
+                       : "SELECT rowid, detente_places(search_heads) FROM search_heads "
+                         "WHERE search_heads MATCH ?1 ORDER BY rowid");
+  find.Bind(phrase);
+  for (ScoredRow& row : *rows) row.places = 0;
+  auto at = rows->begin();
+  for (int64_t count = 0;; ++count) {
+    auto row = find.Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return count;
+    while (at != rows->end() && at->row < find.Int(0)) ++at;
+    if (at != rows->end() && at->row == find.Int(0)) at->places = find.Real(1);
+    if (count % kRowsBetweenChecks != 0 || check == nullptr) continue;
+    if (absl::Status s = check(); !s.ok()) return s;
+  }
 }
 
 absl::Status SqliteSession::Search(const SearchQuery& query, SearchStatistics* statistics,
@@ -207,29 +217,6 @@ absl::Status SqliteSession::Search(const SearchQuery& query, SearchStatistics* s
   auto turn = ReadTurn();
   ReadTransaction transaction(db_);
   if (absl::Status s = transaction.Begin(); !s.ok()) return s;
-  const SearchMatch match = CompileSearch(query.root);
-  if (statistics->frequencies.empty()) {
-    if (absl::Status s = TakeStatistics(match, query.check, statistics); !s.ok()) return s;
-  }
-  Scoring scoring;
-  size_t next = 0;
-  for (const bool scored : match.scored) {
-    double weight = 0;
-    if (scored) {
-      if (next == statistics->frequencies.size()) {
-        return absl::InternalError("statistics of another search");
-      }
-      const auto frequency = static_cast<double>(statistics->frequencies[next++]);
-      const auto documents = static_cast<double>(statistics->documents);
-      weight = std::log1p((documents - frequency + 0.5) / (frequency + 0.5));
-    }
-    scoring.weights.push_back(weight);
-  }
-  if (statistics->words > 0) {
-    scoring.words_per_document =
-        static_cast<double>(statistics->words) / static_cast<double>(statistics->documents);
-  }
-
   std::map<int64_t, const CollectionSql*> collections;
   for (const auto& [name, sql] : shared_->collections) {
     if (!query.collections.empty() && std::find(query.collections.begin(), query.collections.end(),
@@ -239,35 +226,69 @@ absl::Status SqliteSession::Search(const SearchQuery& query, SearchStatistics* s
     if (absl::Status s = CheckDerived(sql.table); !s.ok()) return s;
     collections.emplace(sql.ordinal, &sql);
   }
+
+  const SearchMatch match = CompileSearch(query.root);
+  const bool count = statistics->frequencies.empty();
+  if (count) {
+    if (absl::Status s = CountWords(statistics); !s.ok()) return s;
+  } else if (statistics->frequencies.size() != match.phrases.size()) {
+    return absl::InternalError("statistics of another search");
+  }
   auto newest = db_.Number("SELECT coalesce(max(revision), 0) FROM commits");
   if (!newest.ok()) return newest.status();
-  for (const bool past : {false, true}) {
-    if (past && query.view.revision >= *newest) break;  // sees heads alone
-    DETENTE_PREPARE(find, db_,
-                    past ? "SELECT rowid, detente_score(search_past, ?2) FROM search_past "
-                           "WHERE search_past MATCH ?1"
-                         : "SELECT rowid, detente_score(search_heads, ?2) FROM search_heads "
-                           "WHERE search_heads MATCH ?1");
-    find.Bind(match.text).BindPointer(&scoring, kScoring);
-    for (int64_t rows = 1;; ++rows) {
-      auto row = find.Step("read");
-      if (!row.ok()) return row.status();
-      if (!*row) break;
-      if (rows % kRowsBetweenChecks == 0 && query.check != nullptr) {
+  // The newest state has heads alone.
+  std::vector<bool> tables = {false};
+  if (query.view.revision < *newest) tables.push_back(true);
+  std::vector<ScoredRow> rows[2];
+  for (const bool past : tables) {
+    auto found = FindWords(past, match, query.check);
+    if (!found.ok()) return found.status();
+    rows[past] = *std::move(found);
+  }
+  for (size_t i = 0; i < match.phrases.size(); ++i) {
+    auto frequency = PlacesOf(false, match.phrases[i], query.check, &rows[0]);
+    if (!frequency.ok()) return frequency.status();
+    if (count) statistics->frequencies.push_back(*frequency);
+    for (const bool past : tables) {
+      if (past) {
+        auto places = PlacesOf(true, match.phrases[i], query.check, &rows[1]);
+        if (!places.ok()) return places.status();
+      }
+      AddScores(*statistics, statistics->frequencies[i], &rows[past]);
+    }
+  }
+  for (const bool past : tables) {
+    int64_t visited = 0;
+    for (const ScoredRow& row : rows[past]) {
+      if (++visited % kRowsBetweenChecks == 0 && query.check != nullptr) {
         if (absl::Status s = query.check(); !s.ok()) return s;
       }
-      const auto collection = collections.find(find.Int(0) & 255);
+      const auto collection = collections.find(row.row & kMaxCollections);
       if (collection == collections.end()) continue;
       const CollectionSql& sql = *collection->second;
       DETENTE_PREPARE(seen, db_, (past ? sql.seen_past : sql.seen).c_str());
-      auto visible = seen.Bind(find.Int(0) >> 8).Bind(query.view.revision).Step("read");
+      auto visible = seen.Bind(row.row >> 8).Bind(query.view.revision).Step("read");
       if (!visible.ok()) return visible.status();
       if (!*visible) continue;
-      SearchHit hit{sql.table.collection, seen.Text(0), find.Real(1)};
+      SearchHit hit{sql.table.collection, seen.Text(0), row.score};
       if (!visit(hit)) return absl::OkStatus();
     }
   }
   return absl::OkStatus();
+}
+
+void SqliteSession::AddScores(const SearchStatistics& statistics, int64_t frequency,
+                              std::vector<ScoredRow>* rows) {
+  const auto documents = static_cast<double>(statistics.documents);
+  const auto words = static_cast<double>(statistics.words);
+  const auto having = static_cast<double>(frequency);
+  const double weight = std::log1p((documents - having + 0.5) / (having + 0.5));
+  const double shrink = words > 0 ? documents / words : 1;
+  for (ScoredRow& row : *rows) {
+    if (row.places == 0) continue;
+    const double length = 1 - kLengthWeight + kLengthWeight * row.size * shrink;
+    row.score += weight * row.places * (kSaturation + 1) / (row.places + kSaturation * length);
+  }
 }
 
 absl::Status SqliteSession::IndexWords(const CollectionSql& sql, bool past, int64_t number,

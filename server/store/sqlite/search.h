@@ -25,15 +25,14 @@ enum class NamedBy { kWord, kSound };
 std::string NamedCondition(absl::string_view collection, bool past);
 std::string NamedMatch(NamedBy by, absl::string_view word);
 
-// What FTS5 is asked for: quoted words alone, in phrases. Those that count for the score are told.
+// What FTS5 is asked for, quoted words alone; and the phrases in it that count for the score.
 struct SearchMatch {
   std::string text;
   std::vector<std::string> phrases;
-  std::vector<bool> scored;
 };
 SearchMatch CompileSearch(const SearchNode& root);
 
-// detente_score and detente_statistics, for Search.
+// The functions of FTS5 that Search needs.
 absl::Status AddSearchFunctions(Connection& db);
 
 }  // namespace detente::store

@@ -127,9 +127,23 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::vector<Erasure>> Erasures();
 
  private:
-  // search.cc: `number` is of a row of head_X, or of past_X.
-  absl::Status TakeStatistics(const SearchMatch& match, const std::function<absl::Status()>& check,
-                              SearchStatistics* statistics);
+  // search.cc
+  struct ScoredRow {
+    int64_t row;        // see SearchRow
+    double size;        // in words
+    double places = 0;  // of the phrase that is looked at, weighted
+    double score = 0;
+  };
+  absl::Status CountWords(SearchStatistics* statistics);
+  absl::StatusOr<std::vector<ScoredRow>> FindWords(bool past, const SearchMatch& match,
+                                                   const std::function<absl::Status()>& check);
+  // Sets `places` of the rows, which are in order; how many rows of the table have the phrase.
+  absl::StatusOr<int64_t> PlacesOf(bool past, const std::string& phrase,
+                                   const std::function<absl::Status()>& check,
+                                   std::vector<ScoredRow>* rows);
+  static void AddScores(const SearchStatistics& statistics, int64_t frequency,
+                        std::vector<ScoredRow>* rows);
+  // `number` is of a row of head_X, or of past_X.
   absl::Status IndexWords(const CollectionSql& sql, bool past, int64_t number,
                           const Derived& derived);
   absl::Status SupersedeWords(const CollectionSql& sql, int64_t number, int64_t past_number);
