@@ -45,6 +45,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"SearchRecords", HandleSearchRecords},
         {"GetEvidence", HandleGetEvidence},
         {"ListConflicts", HandleListConflicts},
+        {"ExplainQuery", HandleExplainQuery},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;

@@ -40,6 +40,9 @@ void HandleList(const Call& call, Done done);
 void HandleBatchGet(const Call& call, Done done);
 void HandleListRevisions(const Call& call, Done done);
 
+// explain.cc
+void HandleExplainQuery(const Call& call, Done done);
+
 // findings.cc
 void HandleListFindings(const Call& call, Done done);
 

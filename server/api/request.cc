@@ -1,7 +1,12 @@
 #include "api/request.h"
 
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "error/error.h"
+#include "query/nearest.h"
 
 namespace detente::api {
 
@@ -91,10 +96,18 @@ absl::Status NewId(absl::string_view collection, absl::string_view id, absl::str
   return absl::OkStatus();
 }
 
-absl::Status NotServedYet(absl::string_view feature) {
-  return Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
-               absl::StrCat(feature, ": is in the contract, but this server does not serve it yet"),
-               {{"feature", std::string(feature)}});
+absl::Status FindCollection(const engine::Registry& registry, absl::string_view collection,
+                            absl::string_view field, const engine::Resource** resource) {
+  *resource = registry.FindByCollection(collection);
+  if (*resource != nullptr) return absl::OkStatus();
+  std::vector<absl::string_view> known;
+  for (const auto& one : registry.resources()) known.emplace_back(one->collection);
+  const std::string nearest = query::Nearest(collection, known);
+  return InvalidField(
+      field, absl::StrCat("`", collection.substr(0, 64), "`: ",
+                          nearest.empty()
+                              ? absl::StrCat("one of ", absl::StrJoin(known, ", "), " expected")
+                              : absl::StrCat("no collection; did you mean `", nearest, "`?")));
 }
 
 }  // namespace detente::api

@@ -29,6 +29,10 @@ absl::Status ParseAnyName(const engine::Registry& registry, absl::string_view na
                           absl::string_view field, const engine::Resource** resource,
                           std::string* id);
 
+// The resource whose collection the request names.
+absl::Status FindCollection(const engine::Registry& registry, absl::string_view collection,
+                            absl::string_view field, const engine::Resource** resource);
+
 // The id in a name of `collection`: "snapshots/x".
 absl::Status ParseId(absl::string_view collection, absl::string_view name, absl::string_view field,
                      std::string* id);
@@ -37,8 +41,5 @@ absl::Status ParseId(absl::string_view collection, absl::string_view name, absl:
 // is there.
 absl::Status NewId(absl::string_view collection, absl::string_view id, absl::string_view name,
                    absl::string_view id_field, absl::string_view name_field, std::string* out);
-
-// UNIMPLEMENTED: in the contract, not served yet.
-absl::Status NotServedYet(absl::string_view feature);
 
 }  // namespace detente::api

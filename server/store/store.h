@@ -30,6 +30,7 @@ struct Version {
   int64_t delete_time = 0;  // 0 = live
   std::string payload;      // the message without its fields 1 to 7; empty = erased
   std::string salt;         // of the record's checksums; random, the same in all its versions
+  bool superseded = false;  // of one that Select visits: there is a newer one
 };
 
 // One commit, as it is written.

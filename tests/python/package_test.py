@@ -239,18 +239,6 @@ def test_the_past_can_be_read(db: detente.Database) -> None:
         past.persons.create  # type: ignore[attr-defined] # noqa: B018
 
 
-def test_what_comes_later_says_so(db: detente.Database) -> None:
-    fill(db, 1)
-    for call in (
-        lambda: list(db.persons.list('display_name = "A"')),
-        lambda: list(db.persons.list(where={"display_name": "A"})),
-        lambda: list(db.persons.list(order_by="display_name desc")),
-    ):
-        with pytest.raises(detente.UnimplementedError) as caught:
-            call()
-        assert caught.value.reason == "METHOD_NOT_IMPLEMENTED"
-
-
 def test_a_batch_is_one_commit_or_none(db: detente.Database) -> None:
     for name in ("old", "gone"):
         db.persons.create(id=name, display_name=name)

@@ -125,9 +125,10 @@ void CollectionSql::NameDerived() {
 namespace {
 
 absl::Status NotDerived() {
-  return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
-               "filters and orders need columns that another version of Détente has made of this "
-               "store; open it for writing once with this one, and they are made anew");
+  return Error(
+      absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
+      "filters, orders and totals need columns that another version of Détente has made of this "
+      "store; open it for writing once with this one, and they are made anew");
 }
 
 std::string MetaKey(absl::string_view collection) { return absl::StrCat("derived_", collection); }
