@@ -73,13 +73,16 @@ class Records {
     if (dice.OneIn(6)) row.version.delete_time = row.version.update_time;
     row.version.payload = EncodePayload(*record);
     std::vector<std::string> gone, added;
-    if (exists && before->version.delete_time == 0) gone = Targets(References(resource, *before->record));
+    if (exists && before->version.delete_time == 0)
+      gone = Targets(References(resource, *before->record));
     if (row.version.delete_time == 0) added = Targets(References(resource, *record));
     store::Commit commit;
     commit.revision = revision_;
     commit.time = row.version.update_time;
     EXPECT_TRUE(writer.Begin().ok());
-    EXPECT_TRUE(writer.Put(resource.collection, row.version, resource.columns->Derive(*record), exists).ok());
+    EXPECT_TRUE(
+        writer.Put(resource.collection, row.version, resource.columns->Derive(*record), exists)
+            .ok());
     EXPECT_TRUE(writer.PutReferences(resource.Name(id), gone, added).ok());
     EXPECT_TRUE(writer.PutCommit(commit, {}).ok());
     EXPECT_TRUE(writer.Commit().ok());
@@ -123,7 +126,8 @@ Ids Expected(Records& records, const Case& c, const query::Filter& filter,
       if (key.column == store::kRowRevision) value = row.version.since;
       if (key.column == store::kRowCreateTime) value = row.version.create_time;
       if (key.column == store::kRowUpdateTime) value = row.version.update_time;
-      if (key.column == store::kRowDeleteTime && row.version.delete_time != 0) value = row.version.delete_time;
+      if (key.column == store::kRowDeleteTime && row.version.delete_time != 0)
+        value = row.version.delete_time;
       if (key.column >= 0 && columns[key.column].default_is_unset &&
           (value == store::Value(std::string()) || value == store::Value(int64_t{0}))) {
         value = {};
@@ -166,7 +170,8 @@ absl::StatusOr<Ids> Found(Records& records, const Case& c, const query::Filter& 
           ++rows;
           last = version.id;
           const bool exact = version.superseded ? lowered.past_exact : lowered.heads_exact;
-          if (exact || filter.Matches(**ParseRecord(*c.resource, version))) ids.push_back(version.id);
+          if (exact || filter.Matches(**ParseRecord(*c.resource, version)))
+            ids.push_back(version.id);
           return true;
         });
     if (!status.ok()) return status;
@@ -210,8 +215,8 @@ TEST(RandomFilterTest, TheStoreFindsWhatTheEvaluatorSays) {
     if (i % 5'000 == 0) records = std::make_unique<Records>(dice);
     Case c;
     c.resource = dice.Of(testing::TestRegistry().resources()).get();
-    c.view.revision = dice.OneIn(2) ? records->revision()
-                                    : 1 + dice.Below(static_cast<int>(records->revision()));
+    c.view.revision =
+        dice.OneIn(2) ? records->revision() : 1 + dice.Below(static_cast<int>(records->revision()));
     c.show_deleted = dice.OneIn(3);
     c.page_size = 1 + dice.Below(9);
     RandomFilter filter(dice, c.resource->type);
@@ -220,7 +225,8 @@ TEST(RandomFilterTest, TheStoreFindsWhatTheEvaluatorSays) {
     const std::string difference = Difference(*records, c);
     if (difference.empty()) {
       auto parsed = *query::Filter::Parse(c.filter, c.resource->type);
-      for (const Row& row : records->of(*c.resource)) matched += parsed.Matches(*row.record) ? 1 : 0;
+      for (const Row& row : records->of(*c.resource))
+        matched += parsed.Matches(*row.record) ? 1 : 0;
       continue;
     }
     ++failures;
@@ -231,7 +237,8 @@ TEST(RandomFilterTest, TheStoreFindsWhatTheEvaluatorSays) {
       Case smaller = least;
       smaller.filter = other.Part(least.filter);
       smaller.order = dice.OneIn(2) ? "" : least.order;
-      if (smaller.filter.size() + smaller.order.size() >= least.filter.size() + least.order.size()) continue;
+      if (smaller.filter.size() + smaller.order.size() >= least.filter.size() + least.order.size())
+        continue;
       const std::string again = Difference(*records, smaller);
       if (!again.empty() && again.find("not parsed") == std::string::npos) least = smaller;
     }
