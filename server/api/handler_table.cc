@@ -42,6 +42,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"ListSnapshotEntries", HandleListSnapshotEntries},
         {"EraseRecords", HandleEraseRecords},
         {"ListFindings", HandleListFindings},
+        {"SearchRecords", HandleSearchRecords},
         {"GetEvidence", HandleGetEvidence},
         {"ListConflicts", HandleListConflicts},
         {"ExplainQuery", HandleExplainQuery},

@@ -46,6 +46,9 @@ void HandleExplainQuery(const Call& call, Done done);
 // findings.cc
 void HandleListFindings(const Call& call, Done done);
 
+// search.cc
+void HandleSearchRecords(const Call& call, Done done);
+
 // evidence.cc
 void HandleGetEvidence(const Call& call, Done done);
 void HandleListConflicts(const Call& call, Done done);
