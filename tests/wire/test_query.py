@@ -265,8 +265,9 @@ def test_a_page_after_an_erased_record(client: Client) -> None:
 
 
 def test_bad_arguments(releases: Collection) -> None:
-    for text in ("(", "nothing = 1", "headcount.best = x", "mechanism = PARDONED", "x" * 9_000):
+    for text in ("(", "nothing = 1", "headcount.best = x", "mechanism = PARDONED"):
         refuses_fields(["filter"], releases.list, filter=text)
+    refuses(INVALID, "LIMIT_EXCEEDED", releases.list, filter="x" * 9_000)
     for text in ("nothing", "participants.person", "headcount.best sideways", ","):
         refuses_fields(["order_by"], releases.list, order_by=text)
     # All that is wrong is told.
