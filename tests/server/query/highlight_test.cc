@@ -85,10 +85,11 @@ TEST(Highlights, AreFewAndSmall) {
 TEST(Highlights, PathsOfElementsAndMaps) {
   auto release = Proto<v1::Release>(
       "display_name: 'r' labels { key: 'case' value: 'word' } "
-      "participants { id: 'p' outcomes { id: 'o' note: 'a word' } }");
-  EXPECT_THAT(Shown(release, "word"), ::testing::UnorderedElementsAre(
-                                          "labels[\"case\"]: [word]",
-                                          "participants[\"p\"].outcomes[\"o\"].note: a [word]"));
+      "citations { id: 'c' source: 'sources/word' paraphrase: 'a word' } participants { id: 'word' "
+      "}");
+  EXPECT_THAT(Shown(release, "word"),
+              ::testing::UnorderedElementsAre("labels[\"case\"]: [word]",
+                                              "citations[\"c\"].paraphrase: a [word]"));
 }
 
 }  // namespace
