@@ -480,7 +480,8 @@ TEST(AggregateTest, RandomRecordsOneByOne) {
     }
     const int shape = static_cast<int>(below(4));
     // Pairs of finer dates would be very many groups.
-    const std::string first = std::vector<std::string>{"year", "quarter", "month", "day"}[below(shape == 2 ? 2 : 4)];
+    const std::string first =
+        std::vector<std::string>{"year", "quarter", "month", "day"}[below(shape == 2 ? 2 : 4)];
     const std::string second = std::vector<std::string>{"year", "quarter"}[below(2)];
     std::string request;
     if (shape != 3) absl::StrAppend(&request, "group_paths: 'effective_date.", first, "' ");
