@@ -72,7 +72,6 @@ class Aggregate(Sequence[Group]):
         >>> years = db.aggregate("releases", by="effective_date.year")
         >>> for group in years:
         ...     print(group["effective_date.year"], group["count"], group.possible["count"])
-        >>> pandas.DataFrame(years.to_dicts())
     """
 
     def __init__(self, message: Any, by: Sequence[str], measures: Sequence["_Measure"]) -> None:

@@ -207,7 +207,7 @@ def test_statements_that_criticize_a_release(asked: tuple[str, detente.Database]
 
 
 def test_measures_eased_near_a_release(asked: tuple[str, detente.Database]) -> None:
-    name, db = asked
+    _, db = asked
     month = datetime.timedelta(days=30)
     measures = list(db.measures.list())
     found = 0
