@@ -44,6 +44,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"ListFindings", HandleListFindings},
         {"GetEvidence", HandleGetEvidence},
         {"ListConflicts", HandleListConflicts},
+        {"FindNeighbors", HandleFindNeighbors},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;

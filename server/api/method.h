@@ -16,6 +16,8 @@ constexpr size_t kMaxPageBytes = 2 << 20;  // a page ends before it, but holds a
 constexpr int kMaxBatchGetNames = 100;
 constexpr size_t kMaxBatchGetBytes = 3 << 20;
 
+constexpr size_t kMaxAnswerBytes = 4'000'000;  // of what is not sent in pages
+
 // A call in the handler's hands. The request is gone when the handler returns.
 struct Call {
   engine::Engine& engine;
@@ -46,6 +48,9 @@ void HandleListFindings(const Call& call, Done done);
 // evidence.cc
 void HandleGetEvidence(const Call& call, Done done);
 void HandleListConflicts(const Call& call, Done done);
+
+// neighbors.cc
+void HandleFindNeighbors(const Call& call, Done done);
 
 // writes.cc
 void HandleCreate(const Call& call, Done done);

@@ -115,8 +115,7 @@ absl::StatusOr<Page> PageOf(const Call& call) {
 
 bool PageFiller::GoOn() {
   if (++seen_ % kRowsBetweenChecks != 0) return true;
-  if (call_.context.cancelled && call_.context.cancelled()) status_ = CallCancelled();
-  if (call_.context.deadline <= absl::Now()) status_ = DeadlinePassed();
+  status_ = CheckCall(call_.context);
   return status_.ok();
 }
 

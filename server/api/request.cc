@@ -1,7 +1,12 @@
 #include "api/request.h"
 
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "error/error.h"
+#include "query/nearest.h"
 
 namespace detente::api {
 
@@ -51,6 +56,25 @@ absl::Status ParseAnyName(const engine::Registry& registry, absl::string_view na
                                           : absl::StrCat("`", name.substr(0, 128),
                                                          "`: the name of a record expected, as "
                                                          "`releases/{id}`"));
+}
+
+absl::StatusOr<const engine::Resource*> CollectionOf(const engine::Registry& registry,
+                                                     absl::string_view name,
+                                                     absl::string_view field) {
+  if (const auto* resource = registry.FindByCollection(name); resource != nullptr) return resource;
+  if (name.empty()) return InvalidField(field, "is required");
+  std::vector<absl::string_view> known;
+  for (const auto& resource : registry.resources()) known.push_back(resource->collection);
+  const std::string nearest = query::Nearest(name.substr(0, 64), known);
+  return InvalidField(
+      field, absl::StrCat("`", name.substr(0, 64), "`: no such collection; ",
+                          nearest.empty() ? "" : absl::StrCat("did you mean `", nearest, "`? "),
+                          "There are ", absl::StrJoin(known, ", ")));
+}
+
+absl::Status CheckCall(const CallContext& context) {
+  if (context.cancelled && context.cancelled()) return CallCancelled();
+  return context.deadline <= absl::Now() ? DeadlinePassed() : absl::OkStatus();
 }
 
 absl::Status ParseId(absl::string_view collection, absl::string_view name, absl::string_view field,

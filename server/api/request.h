@@ -4,7 +4,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "api/handler_table.h"
 #include "engine/registry.h"
 #include "google/protobuf/field_mask.pb.h"
 #include "google/protobuf/message.h"
@@ -28,6 +30,14 @@ absl::Status ParseRecordName(const engine::Resource& resource, absl::string_view
 absl::Status ParseAnyName(const engine::Registry& registry, absl::string_view name,
                           absl::string_view field, const engine::Resource** resource,
                           std::string* id);
+
+// The resource of a collection that a request's `field` names.
+absl::StatusOr<const engine::Resource*> CollectionOf(const engine::Registry& registry,
+                                                     absl::string_view name,
+                                                     absl::string_view field);
+
+// Not OK where the call is over: nobody waits for its answer.
+absl::Status CheckCall(const CallContext& context);
 
 // The id in a name of `collection`: "snapshots/x".
 absl::Status ParseId(absl::string_view collection, absl::string_view name, absl::string_view field,

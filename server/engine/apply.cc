@@ -297,12 +297,8 @@ class Application {
   absl::Status PutChanged(const Resource& resource, store::Version& version, const Message& record,
                           const std::vector<std::string>& old_targets,
                           const std::vector<std::string>& targets) {
-    std::vector<std::string> removed, added;
-    std::set_difference(old_targets.begin(), old_targets.end(), targets.begin(), targets.end(),
-                        std::back_inserter(removed));
-    std::set_difference(targets.begin(), targets.end(), old_targets.begin(), old_targets.end(),
-                        std::back_inserter(added));
-    return Put(resource, version, record, true, removed, added);
+    const TargetChange change = TargetChangeOf(old_targets, targets);
+    return Put(resource, version, record, true, change.removed, change.added);
   }
 
   absl::Status Put(const Resource& resource, store::Version& version, const Message& record,
@@ -314,7 +310,7 @@ class Application {
     absl::Status status =
         writer_->Put(resource.collection, version, resource.columns->Derive(record), supersedes);
     if (!status.ok() || (removed.empty() && added.empty())) return status;
-    return writer_->PutReferences(resource.Name(version.id), removed, added);
+    return writer_->PutReferences(resource.Name(version.id), revision_, removed, added);
   }
 
   // What is wrong with a reference; empty where nothing is.

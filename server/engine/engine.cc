@@ -121,22 +121,7 @@ absl::Status Engine::DeriveReferences() {
   if (!status.ok()) return status;
   status = writer->ClearReferences();
   for (const auto& resource : registry_->resources()) {
-    if (!status.ok()) break;
-    absl::Status inner;
-    std::unique_ptr<google::protobuf::Message> record(resource->prototype->New());
-    std::vector<std::pair<std::string, std::vector<std::string>>> found;
-    status = writer->List(resource->collection, "", {newest_}, false, [&](store::Version& v) {
-      if (!record->ParseFromString(v.payload)) {
-        inner = absl::DataLossError(resource->Name(v.id) + ": its stored bytes can't be read");
-        return false;
-      }
-      found.emplace_back(v.id, Targets(References(*resource, *record)));
-      return true;
-    });
-    if (status.ok()) status = inner;
-    for (const auto& [id, targets] : found) {
-      if (status.ok()) status = writer->PutReferences(resource->Name(id), {}, targets);
-    }
+    if (status.ok()) status = engine::DeriveReferences(*resource, writer);
   }
   if (status.ok()) status = writer->SetMeta(kFingerprintKey, registry_->fingerprint());
   if (status.ok()) {

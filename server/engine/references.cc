@@ -1,8 +1,11 @@
 #include "engine/references.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/engine.h"
 
 namespace detente::engine {
 namespace {
@@ -69,6 +72,23 @@ void Collect(const TypePlan& plan, const Around& around, const std::string& path
   }
 }
 
+constexpr size_t kRecordsAtOnce = 4'096;
+
+// What one version of a record refers to; a deleted one, or an erased one, to nothing.
+absl::StatusOr<std::vector<std::string>> TargetsOf(const Resource& resource,
+                                                   const store::Version& version) {
+  if (version.delete_time != 0 || version.payload.empty()) return std::vector<std::string>();
+  auto record = ParsePayload(resource, version);
+  if (!record.ok()) return record.status();
+  return Targets(References(resource, **record));
+}
+
+// What a record refers to from a revision on.
+struct Since {
+  store::Revision since;
+  std::vector<std::string> targets;
+};
+
 }  // namespace
 
 std::vector<Reference> References(const Resource& resource, const Message& record) {
@@ -85,6 +105,57 @@ std::vector<std::string> Targets(const std::vector<Reference>& references) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
+}
+
+TargetChange TargetChangeOf(const std::vector<std::string>& before,
+                            const std::vector<std::string>& after) {
+  TargetChange change;
+  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
+                      std::back_inserter(change.removed));
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                      std::back_inserter(change.added));
+  return change;
+}
+
+absl::Status DeriveReferences(const Resource& resource, store::Writer* writer) {
+  std::string after;
+  while (true) {
+    std::vector<std::pair<std::string, std::vector<Since>>> records;
+    absl::Status inner;
+    absl::Status status =
+        writer->List(resource.collection, after, {INT64_MAX}, true, [&](store::Version& version) {
+          auto targets = TargetsOf(resource, version);
+          inner = targets.status();
+          if (!inner.ok()) return false;
+          records.push_back({version.id, {}});
+          // One that has not changed since it was made has no other version.
+          if (version.create_time == version.update_time) {
+            records.back().second.push_back({version.since, *std::move(targets)});
+          }
+          return records.size() < kRecordsAtOnce;
+        });
+    if (status.ok()) status = inner;
+    for (auto& [id, history] : records) {
+      if (!status.ok()) return status;
+      if (history.empty()) {
+        status = writer->Revisions(resource.collection, id, INT64_MAX, [&](store::Version& v) {
+          auto targets = TargetsOf(resource, v);
+          inner = targets.status();
+          if (inner.ok()) history.push_back({v.since, *std::move(targets)});
+          return inner.ok();
+        });
+        if (status.ok()) status = inner;
+      }
+      std::vector<std::string> before;
+      for (auto at = history.rbegin(); at != history.rend() && status.ok(); ++at) {
+        const TargetChange change = TargetChangeOf(before, at->targets);
+        status = writer->PutReferences(resource.Name(id), at->since, change.removed, change.added);
+        before = std::move(at->targets);
+      }
+    }
+    if (!status.ok() || records.size() < kRecordsAtOnce) return status;
+    after = records.back().first;
+  }
 }
 
 absl::flat_hash_set<std::string> ElementIds(const Message& record, absl::string_view list) {

@@ -27,7 +27,7 @@ using google::protobuf::ServiceDescriptor;
 
 constexpr size_t kDefaultMaxBytes = 64 << 10;
 // Raised when code that derives stored data from payloads changes its mind.
-constexpr int kDerivation = 1;
+constexpr int kDerivation = 2;
 
 Format FormatOf(absl::string_view name) {
   if (absl::EndsWith(name, "region_code") || name == "nationalities") return Format::kRegion;

@@ -168,6 +168,12 @@ class Reader {
 
   // Names of live records that refer to `name` in their newest version, at most `limit`.
   virtual absl::StatusOr<std::vector<std::string>> Referrers(absl::string_view name, int limit) = 0;
+  // Visits the names of the records that the view sees alive and that refer to `name` there, itself
+  // too, in their order, after `after` and before `before` (empty = to the end), until `visit` says
+  // false. Costs what is visited, plus what refers to `name` at other revisions.
+  virtual absl::Status ReferrersAt(absl::string_view name, const ReadView& view,
+                                   absl::string_view after, absl::string_view before,
+                                   absl::FunctionRef<bool(const std::string&)> visit) = 0;
 };
 
 // The one writer. Its reads see what it has written. A group of commits is one durable transaction;
@@ -181,8 +187,9 @@ class Writer : public Reader {
   // version.since.
   virtual absl::Status Put(absl::string_view collection, const Version& version,
                            const Derived& derived, bool supersedes) = 0;
-  // The names that a live record's newest version refers to: those gone, those new.
-  virtual absl::Status PutReferences(absl::string_view name, absl::Span<const std::string> removed,
+  // The names that a live record's newest version, of `since`, refers to: those gone, those new.
+  virtual absl::Status PutReferences(absl::string_view name, Revision since,
+                                     absl::Span<const std::string> removed,
                                      absl::Span<const std::string> added) = 0;
   virtual absl::Status PutCommit(const Commit& commit, absl::Span<const Touched> touched) = 0;
   virtual absl::Status EndCommit() = 0;

@@ -12,12 +12,14 @@ import batch_write
 import from_python
 import get
 import history
+import query
 import report
 
 BENCHMARKS = {
     "get": get.run,
     "batch_write": batch_write.run,
     "history": history.run,
+    "query": query.run,
     "python": from_python.run,
 }
 

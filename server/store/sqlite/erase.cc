@@ -112,6 +112,8 @@ absl::Status SqliteSession::EraseRecord(absl::string_view collection, absl::stri
        {new_id, collection, id}},
       {"UPDATE refs SET target = ?1 WHERE target = ?2", {new_name, name}},
       {"DELETE FROM refs WHERE referrer = ?1", {name}},
+      {"UPDATE past_refs SET target = ?1 WHERE target = ?2", {new_name, name}},
+      {"DELETE FROM past_refs WHERE referrer = ?1", {name}},
   };
   for (const Step& step : steps) {
     DETENTE_PREPARE(statement, db_, step.sql);

@@ -135,22 +135,6 @@ absl::StatusOr<std::optional<Change>> SqliteSession::ChangeOf(Revision revision,
   return static_cast<Change>(find.Int(0));
 }
 
-absl::StatusOr<std::vector<std::string>> SqliteSession::Referrers(absl::string_view name,
-                                                                  int limit) {
-  auto turn = ReadTurn();
-  DETENTE_PREPARE(find, db_,
-                  "SELECT referrer FROM refs WHERE target = ?1 AND referrer <> ?1 "
-                  "ORDER BY referrer LIMIT ?2");
-  find.Bind(name).Bind(limit);
-  std::vector<std::string> found;
-  while (true) {
-    auto row = find.Step("read");
-    if (!row.ok()) return row.status();
-    if (!*row) return found;
-    found.push_back(find.Text(0));
-  }
-}
-
 absl::Status SqliteSession::Begin() {
   if (shared_->in_memory) shared_->turns.lock();
   absl::Status status = Run("BEGIN IMMEDIATE");
@@ -179,20 +163,6 @@ absl::Status SqliteSession::Put(absl::string_view collection, const Version& ver
       .BindBlob(version.payload)
       .BindBlob(version.salt)
       .Run();
-}
-
-absl::Status SqliteSession::PutReferences(absl::string_view name,
-                                          absl::Span<const std::string> removed,
-                                          absl::Span<const std::string> added) {
-  for (const std::string& target : removed) {
-    DETENTE_PREPARE(remove, db_, "DELETE FROM refs WHERE target = ?1 AND referrer = ?2");
-    if (absl::Status s = remove.Bind(target).Bind(name).Run(); !s.ok()) return s;
-  }
-  for (const std::string& target : added) {
-    DETENTE_PREPARE(add, db_, "INSERT OR IGNORE INTO refs (target, referrer) VALUES (?1, ?2)");
-    if (absl::Status s = add.Bind(target).Bind(name).Run(); !s.ok()) return s;
-  }
-  return absl::OkStatus();
 }
 
 absl::Status SqliteSession::PutCommit(const struct Commit& commit,
@@ -247,8 +217,6 @@ absl::Status SqliteSession::Rollback() {
   if (shared_->in_memory) shared_->turns.unlock();
   return status;
 }
-
-absl::Status SqliteSession::ClearReferences() { return Run("DELETE FROM refs"); }
 
 absl::Status SqliteSession::SetMeta(absl::string_view key, absl::string_view value) {
   DETENTE_PREPARE(put, db_, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)");

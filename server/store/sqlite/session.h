@@ -42,7 +42,16 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::vector<Touched>> Touches(Revision revision) override;
   absl::StatusOr<std::optional<Change>> ChangeOf(Revision revision, absl::string_view collection,
                                                  absl::string_view id) override;
+
+  // references.cc
   absl::StatusOr<std::vector<std::string>> Referrers(absl::string_view name, int limit) override;
+  absl::Status ReferrersAt(absl::string_view name, const ReadView& view, absl::string_view after,
+                           absl::string_view before,
+                           absl::FunctionRef<bool(const std::string&)> visit) override;
+  absl::Status PutReferences(absl::string_view name, Revision since,
+                             absl::Span<const std::string> removed,
+                             absl::Span<const std::string> added) override;
+  absl::Status ClearReferences() override;
 
   // history.cc
   absl::StatusOr<std::optional<struct Commit>> FindCommit(Revision revision) override;
@@ -63,14 +72,11 @@ class SqliteSession : public Writer {
   absl::Status BeginCommit() override;
   absl::Status Put(absl::string_view collection, const Version& version, const Derived& derived,
                    bool supersedes) override;
-  absl::Status PutReferences(absl::string_view name, absl::Span<const std::string> removed,
-                             absl::Span<const std::string> added) override;
   absl::Status PutCommit(const struct Commit& commit, absl::Span<const Touched> touched) override;
   absl::Status EndCommit() override;
   absl::Status UndoCommit() override;
   absl::Status Commit() override;
   absl::Status Rollback() override;
-  absl::Status ClearReferences() override;
   absl::Status SetMeta(absl::string_view key, absl::string_view value) override;
   absl::Status PutSnapshot(const Snapshot& snapshot) override;
 
@@ -103,6 +109,9 @@ class SqliteSession : public Writer {
 // The columns of a commit, in the order that SELECTs have them.
 #define DETENTE_COMMIT_COLUMNS "revision, time, actor, reason, method, request_id, request_hash"
 Commit ReadCommit(const Statement& row);
+
+// The tables of references; what format 3 has beside those of format 2. In references.cc.
+extern const absl::string_view kReferenceTables;
 
 // For the scans of erasures; in erase.cc.
 absl::Status AddHoldsOne(Connection& db);

@@ -27,7 +27,7 @@ namespace detente::store {
 namespace {
 
 constexpr int kApplicationId = 0x44e74e7e;  // marks the file as one of ours
-constexpr int kFormat = 2;                  // of the tables
+constexpr int kFormat = 3;                  // of the tables
 
 constexpr absl::string_view kTables = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -245,7 +245,9 @@ class SqliteStore : public Store {
           absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(key), sizeof key)),
           "');");
     }
-    if (*format < kFormat) absl::StrAppend(&sql, kTables2, "PRAGMA user_version = ", kFormat, ";");
+    if (*format < 2) absl::StrAppend(&sql, kTables2);
+    if (*format < 3) absl::StrAppend(&sql, kReferenceTables);
+    if (*format < kFormat) absl::StrAppend(&sql, "PRAGMA user_version = ", kFormat, ";");
     if (*format == 1) {
       absl::StrAppend(&sql, "ALTER TABLE touches ADD COLUMN change INTEGER NOT NULL DEFAULT 0;");
       for (const auto& [name, collection] : shared_->collections) {

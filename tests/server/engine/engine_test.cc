@@ -509,7 +509,7 @@ TEST_F(ReferenceTest, AreRebuiltWhenTheContractChanged) {
     store::Writer* writer = store->writer();
     ASSERT_OK(writer->Begin());
     ASSERT_OK(writer->ClearReferences());
-    ASSERT_OK(writer->PutReferences("detentions/d", {}, {"persons/q"}));
+    ASSERT_OK(writer->PutReferences("detentions/d", 1, {}, {"persons/q"}));
     if (also_fingerprint) ASSERT_OK(writer->SetMeta("fingerprint", "of an older contract"));
     ASSERT_OK(writer->Commit());
   };

@@ -172,6 +172,19 @@ std::vector<Version> RevisionsOf(Reader& reader, const std::string& collection,
   return found;
 }
 
+std::vector<std::string> ReferrersAt(Reader& reader, const std::string& name, Revision at,
+                                     const std::string& after = "", const std::string& before = "",
+                                     size_t limit = SIZE_MAX) {
+  std::vector<std::string> found;
+  absl::Status status =
+      reader.ReferrersAt(name, {at}, after, before, [&](const std::string& referrer) {
+        found.push_back(referrer);
+        return found.size() < limit;
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  return found;
+}
+
 void PutOne(Writer& writer, const std::string& collection, const Version& version, bool supersedes,
             const Commit& commit) {
   ASSERT_OK(writer.Begin());
@@ -234,7 +247,7 @@ TEST_P(StoreContractTest, WhatIsUndoneOrRolledBackIsGone) {
   ASSERT_OK(writer().Begin());
   ASSERT_OK(writer().BeginCommit());
   ASSERT_OK(writer().Put("things", MakeVersion("a", 1, "1"), {}, false));
-  ASSERT_OK(writer().PutReferences("things/a", {}, {"others/x"}));
+  ASSERT_OK(writer().PutReferences("things/a", 1, {}, {"others/x"}));
   ASSERT_OK(writer().PutCommit(MakeCommit(1, "r"), {}));
   ASSERT_OK(writer().SetMeta("key", "value"));
   EXPECT_TRUE((*writer().Get("things", "a", {kNewest})).has_value()) << "sees what it has written";
@@ -273,10 +286,10 @@ TEST_P(StoreContractTest, RequestIdsAreTheActorsOwn) {
 TEST_P(StoreContractTest, ReferrersAreLimitedAndSorted) {
   ASSERT_OK(writer().Begin());
   for (const char* referrer : {"things/c", "things/a", "others/z", "things/b"}) {
-    ASSERT_OK(writer().PutReferences(referrer, {}, {"things/x", "things/y"}));
+    ASSERT_OK(writer().PutReferences(referrer, 1, {}, {"things/x", "things/y"}));
   }
-  ASSERT_OK(writer().PutReferences("things/x", {}, {"things/x"}));
-  ASSERT_OK(writer().PutReferences("things/a", {"things/y"}, {}));
+  ASSERT_OK(writer().PutReferences("things/x", 1, {}, {"things/x"}));
+  ASSERT_OK(writer().PutReferences("things/a", 2, {"things/y"}, {}));
   ASSERT_OK(writer().Commit());
   auto reader = NewReader();
   EXPECT_THAT(*reader->Referrers("things/x", 10),
@@ -339,6 +352,8 @@ class Model {
   std::map<std::string, std::map<std::string, Versions>> collections;
   std::map<Revision, std::pair<Commit, std::vector<Touched>>> commits;
   std::map<std::string, std::set<std::string>> referrers;  // by target
+  // By target and referrer: the revisions at which it began, or ceased, to refer.
+  std::map<std::pair<std::string, std::string>, std::vector<std::pair<Revision, bool>>> referring;
 
   size_t Mark() const { return undo_.size(); }
   void UndoTo(size_t mark) {
@@ -357,7 +372,10 @@ class Model {
       if (records[id].empty()) records.erase(id);
     });
   }
-  void Refer(const std::string& target, const std::string& referrer, bool refers) {
+  void Refer(const std::string& target, const std::string& referrer, Revision since, bool refers) {
+    auto& turns = referring[{target, referrer}];
+    turns.emplace_back(since, refers);
+    undo_.emplace_back([&turns] { turns.pop_back(); });
     auto& names = referrers[target];
     const bool changed = refers ? names.insert(referrer).second : names.erase(referrer) > 0;
     if (changed) {
@@ -369,6 +387,21 @@ class Model {
         }
       });
     }
+  }
+  std::vector<std::string> ReferrersAt(const std::string& target, Revision at,
+                                       const std::string& after, const std::string& before) {
+    std::vector<std::string> found;
+    for (const auto& [names, turns] : referring) {
+      bool refers = false;
+      for (const auto& [since, turn] : turns) {
+        if (since <= at) refers = turn;
+      }
+      if (refers && names.first == target && names.second > after &&
+          (before.empty() || names.second < before)) {
+        found.push_back(names.second);
+      }
+    }
+    return found;
   }
   void PutCommit(const Commit& commit, const std::vector<Touched>& touched) {
     commits[commit.revision] = {commit, touched};
@@ -434,6 +467,12 @@ TEST_P(StoreContractTest, RandomHistories) {
       ASSERT_EQ(*read.Get(collection, id, {at}), model.Get(collection, id, at));
       ASSERT_EQ(RevisionsOf(read, collection, id, at), model.Revisions(collection, id, at));
     }
+    const std::string target = absl::StrCat("things/", random_id());
+    const std::string first = below(3) == 0 ? absl::StrCat("others/", random_id()) : "";
+    const std::string last = below(3) == 0 ? absl::StrCat("things/", random_id()) : "";
+    ASSERT_EQ(ReferrersAt(read, target, at, first, last),
+              model.ReferrersAt(target, at, first, last))
+        << target << " at " << at;
   };
   auto compare_rest = [&](Reader& read) {
     auto newest = read.Newest();
@@ -485,9 +524,9 @@ TEST_P(StoreContractTest, RandomHistories) {
           const bool refers = below(2) == 0;
           (refers ? added : removed).push_back(target);
         }
-        ASSERT_OK(writer().PutReferences(name, removed, added));
-        for (const auto& target : removed) model.Refer(target, name, false);
-        for (const auto& target : added) model.Refer(target, name, true);
+        ASSERT_OK(writer().PutReferences(name, revision + 1, removed, added));
+        for (const auto& target : removed) model.Refer(target, name, revision + 1, false);
+        for (const auto& target : added) model.Refer(target, name, revision + 1, true);
       }
       const Commit commit =
           MakeCommit(revision + 1, below(2) == 0 ? "" : absl::StrCat("r", random()),
@@ -593,7 +632,7 @@ TEST(SqliteFileTest, OtherFilesAreLeftAlone) {
     ASSERT_TRUE(OpenStatus(folder.File("newer.db"), create).ok());
   }
   ASSERT_EQ(sqlite3_open(folder.File("newer.db").c_str(), &db), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 3", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 4", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(db);
   EXPECT_FAILS(OpenStatus(folder.File("newer.db"), create), kFailedPrecondition, STORE_UNUSABLE);
 }
