@@ -239,30 +239,6 @@ def test_the_past_can_be_read(db: detente.Database) -> None:
         past.persons.create  # type: ignore[attr-defined] # noqa: B018
 
 
-def test_filters_orders_and_counts(db: detente.Database) -> None:
-    fill(db, 30)
-    db.persons.update("p00007", note="seen", birth_date="1962", gender="FEMALE")
-    db.persons.delete("p00008")
-    f = detente.f
-    for filter, where in (
-        ('note = "seen"', None),
-        (f.note == "seen", None),
-        ("", {"note": "seen"}),
-        (f.birth_date.certainly("196X"), {"gender": ["FEMALE", "MALE"]}),
-    ):
-        found = db.persons.list(filter, where=where)
-        assert found.one().name == "persons/p00007"
-        assert found.count() == 1
-    ordered = db.persons.list(order_by="name desc", page_size=7)
-    assert [p.name for p in ordered] == sorted((p.name for p in db.persons.list()), reverse=True)
-    assert (ordered.count(), ordered.limit(3).count()) == (29, 3)
-    assert db.persons.list(show_deleted=True).count() == 30
-    assert db.at(1).persons.list(f.note == "seen").count() == 0
-    assert db.at(1).persons.list().count() == 30
-    with pytest.raises(detente.InvalidArgumentError, match="display_name"):
-        list(db.persons.list("displ_name = 1"))
-
-
 def test_a_batch_is_one_commit_or_none(db: detente.Database) -> None:
     for name in ("old", "gone"):
         db.persons.create(id=name, display_name=name)
