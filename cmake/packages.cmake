@@ -1,4 +1,4 @@
-# What comes from outside: Debian's gRPC, protobuf, absl and SQLite, and Google's common protos from the
+# What comes from outside: Debian's gRPC, protobuf, absl, SQLite and ICU, and Google's common protos from the
 # Python environment. All headers live in the default include path, so libraries need no target to compile
 # against; the final link picks static or shared archives (see detente.cmake).
 
@@ -56,6 +56,12 @@ foreach(package IN LISTS detente_packages)
   endif()
 endforeach()
 cmake_path(GET DETENTE_grpc___STATIC PARENT_PATH detente_library_folder)
+# ICU is shared in the server too: 31 MB of its data in each binary that knows a word would be no gain.
+set(detente_icu_files "")
+foreach(package IN ITEMS icui18n icuuc icudata)
+  find_library(DETENTE_${package}_SHARED "lib${package}.so" REQUIRED)
+  list(APPEND detente_icu_files "${DETENTE_${package}_SHARED}")
+endforeach()
 file(GLOB detente_absl_static "${detente_library_folder}/libabsl_*.a")
 file(GLOB detente_absl_shared "${detente_library_folder}/libabsl_*.so")
 
@@ -66,16 +72,23 @@ target_link_libraries(
   detente_link_static
   INTERFACE
     "$<LINK_GROUP:RESCAN,${detente_static_group},${detente_absl_group}>"
+    ${detente_icu_files}
     Threads::Threads
     ${CMAKE_DL_LIBS}
     m
     rt
 )
-target_link_options(detente_link_static INTERFACE "LINKER:--exclude-libs,ALL")
+target_link_options(detente_link_static INTERFACE "LINKER:--exclude-libs,ALL" "LINKER:--as-needed")
 
 add_library(detente_link_shared INTERFACE)
 target_link_options(detente_link_shared INTERFACE "LINKER:--as-needed")
 target_link_libraries(
   detente_link_shared
-  INTERFACE ${detente_shared_files} ${detente_absl_shared} Threads::Threads ${CMAKE_DL_LIBS} m
+  INTERFACE
+    ${detente_shared_files}
+    ${detente_absl_shared}
+    ${detente_icu_files}
+    Threads::Threads
+    ${CMAKE_DL_LIBS}
+    m
 )

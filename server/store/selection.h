@@ -30,7 +30,7 @@ enum RowColumn : int {
   kRowRevision = -3,
   kRowCreateTime = -4,
   kRowUpdateTime = -5,
-  kRowDeleteTime = -6,  // 0 = live
+  kRowDeleteTime = -6,  // 0 = live, which conditions and orders take for absent
 };
 
 // True or false of every row, never neither. Comparisons with an absent value are false.
@@ -44,9 +44,9 @@ struct Condition {
     kPresent,   // column
     kCompare,   // column, operator, value (not absent)
     kLike,      // column, value: a text with wildcards, see values/wildcard.h
-    kPossibly,  // column: the EDTF text of an uncertain date; from, to: days. Some reading of it
-                // lies there. An empty text that is present is a date nobody knows: it can lie
-                // anywhere
+    kPossibly,  // column: kReadings, the EDTF text of an uncertain date; from, to: days. Some
+                // reading of it lies there; its bounds need no conditions of their own. Where they
+                // are there and the text is empty nobody knows the date: it can lie anywhere
     kListHas,   // column: a list; value. One of its values is this one. Heads alone have lists
     kRefersTo,  // value: a name. A head that is live refers to it in some field
     kNamed,     // value: a folded word. Among the words of its names
@@ -72,16 +72,18 @@ struct Order {
 };
 
 struct Selection {
-  ReadView view;
+  ReadView view = {};
   bool show_deleted = false;
-  Condition heads;  // of newest versions
-  Condition past;   // of superseded ones: no kListHas, no kRefersTo
+  Condition heads = {};  // of newest versions
+  Condition past = {};   // of superseded ones: no kListHas, no kRefersTo
   // Then by id. Rows without a value come last, in either direction.
-  std::vector<Order> order;
-  std::string after;   // the id of a record that the view sees: what comes after it; empty = all
+  std::vector<Order> order = {};
+  // The id of a record that the view sees: what comes after it; empty = all. Where there is none
+  // the read fails with ABORTED (PAGE_TOKEN_EXPIRED): it was erased.
+  std::string after = {};
   int64_t limit = -1;  // at most so many rows; -1 = all
   // Asked now and then: anything but OK ends the read with it. May be empty.
-  std::function<absl::Status()> check;
+  std::function<absl::Status()> check = {};
 };
 
 }  // namespace detente::store

@@ -114,6 +114,9 @@ class Reader {
                             const ReadView& view, bool show_deleted,
                             absl::FunctionRef<bool(Version&)> visit) = 0;
 
+  // Whether what is derived of the collection is there, by the Table that the store was opened
+  // with. Where it isn't, the four below fail with FAILED_PRECONDITION (STORE_READ_ONLY).
+  virtual absl::StatusOr<bool> IsDerived(absl::string_view collection) = 0;
   // Visits the versions that are selected, in the selection's order, until `visit` says false.
   virtual absl::Status Select(absl::string_view collection, const Selection& selection,
                               absl::FunctionRef<bool(Version&)> visit) = 0;
@@ -222,6 +225,17 @@ class Writer : public Reader {
 
   // Forgets all references, before they are derived anew.
   virtual absl::Status ClearReferences() = 0;
+
+  // Makes what is derived of a collection anew, by the Table that the store was opened with: after
+  // Begin, Put takes the versions that Underived visits, in that order, in as many transactions as
+  // one likes; after End, and not before, selections find them. What a crash has ended goes on
+  // where it was. Begin and End are transactions of their own.
+  virtual absl::Status BeginDeriving(absl::string_view collection) = 0;
+  virtual absl::Status Underived(absl::string_view collection,
+                                 absl::FunctionRef<bool(Version&)> visit) = 0;
+  virtual absl::Status PutDerived(absl::string_view collection, absl::string_view id,
+                                  Revision since, const Derived& derived) = 0;
+  virtual absl::Status EndDeriving(absl::string_view collection) = 0;
   virtual absl::Status SetMeta(absl::string_view key, absl::string_view value) = 0;
 };
 

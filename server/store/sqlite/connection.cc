@@ -1,5 +1,6 @@
 #include "store/sqlite/connection.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -9,18 +10,46 @@
 namespace detente::store {
 namespace {
 
+// A number that VACUUM leaves as it is.
 constexpr absl::string_view kCollectionTables = R"sql(
 CREATE TABLE IF NOT EXISTS head_$0 (
-  id TEXT NOT NULL UNIQUE, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
-  update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
-  salt BLOB NOT NULL);
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, uid TEXT NOT NULL, since INTEGER NOT NULL,
+  create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL,
+  payload BLOB NOT NULL, salt BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS past_$0 (
-  id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
-  update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
-  salt BLOB NOT NULL, until INTEGER NOT NULL, UNIQUE (id, since));
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
+  create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL,
+  payload BLOB NOT NULL, salt BLOB NOT NULL, until INTEGER NOT NULL, UNIQUE (id, since));
 )sql";
 
+constexpr size_t kKeptStatements = 64;
+
 }  // namespace
+
+std::string Quoted(absl::string_view name) {
+  return absl::StrCat("\"", absl::StrReplaceAll(name, {{"\"", "\"\""}}), "\"");
+}
+
+absl::StatusOr<sqlite3_stmt*> Connection::PrepareText(const std::string& sql) {
+  auto found = texts_.find(sql);
+  if (found == texts_.end()) {
+    if (texts_.size() >= kKeptStatements) {
+      const auto oldest = std::min_element(
+          texts_.begin(), texts_.end(),
+          [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
+      sqlite3_finalize(oldest->second.statement);
+      texts_.erase(oldest);
+    }
+    sqlite3_stmt* statement = nullptr;
+    if (sqlite3_prepare_v3(db_, sql.c_str(), static_cast<int>(sql.size()),
+                           SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+      return StoreError(sqlite3_extended_errcode(db_), "read", sqlite3_errmsg(db_));
+    }
+    found = texts_.emplace(sql, Kept{statement}).first;
+  }
+  found->second.used = ++uses_;
+  return found->second.statement;
+}
 
 absl::Status StoreError(int code, absl::string_view doing, absl::string_view detail) {
   switch (code & 0xff) {
@@ -53,12 +82,18 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
   revisions = text("SELECT " DETENTE_VERSION_COLUMNS
                    " FROM past_$0 WHERE id = ?1 AND since < ?2 ORDER BY since DESC");
   supersede = text("INSERT INTO past_$0 (" DETENTE_VERSION_COLUMNS
-                   ", until) SELECT " DETENTE_VERSION_COLUMNS ", ?2 FROM head_$0 WHERE id = ?1");
+                   ", until) SELECT " DETENTE_VERSION_COLUMNS ", ?2 FROM head_$0 WHERE num = ?1");
   insert = text("INSERT INTO head_$0 (" DETENTE_VERSION_COLUMNS
                 ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
   update = text(
       "UPDATE head_$0 SET uid = ?2, since = ?3, create_time = ?4, update_time = ?5, "
       "delete_time = ?6, payload = ?7, salt = ?8 WHERE id = ?1");
+  get_number = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE num = ?1");
+  get_past_number = text("SELECT " DETENTE_VERSION_COLUMNS " FROM past_$0 WHERE num = ?1");
+  number = text("SELECT num FROM head_$0 WHERE id = ?1");
+  head_number = text("SELECT num FROM head_$0 WHERE id = ?1 AND since = ?2");
+  past_number = text("SELECT num FROM past_$0 WHERE id = ?1 AND since = ?2");
+  NameDerived();
 }
 
 }  // namespace detente::store

@@ -7,6 +7,8 @@
 #include <memory>
 #include <shared_mutex>
 #include <string>
+#include <unordered_map>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -56,6 +58,15 @@ class Statement {
     }
     return *this;
   }
+  // A text must live until the statement is reset.
+  Statement& BindValue(const Value& value) {
+    if (const auto* number = std::get_if<int64_t>(&value)) return Bind(*number);
+    if (const auto* text = std::get_if<std::string>(&value)) return Bind(absl::string_view(*text));
+    const auto* real = std::get_if<double>(&value);
+    ++bound_;
+    if (real != nullptr) sqlite3_bind_double(statement_, bound_, *real);
+    return *this;
+  }
 
   // For a function of ours; see sqlite3_bind_pointer.
   Statement& BindPointer(void* pointer, const char* type) {
@@ -78,6 +89,19 @@ class Statement {
     const void* data = sqlite3_column_blob(statement_, column);
     if (data == nullptr) return "";
     return std::string(static_cast<const char*>(data), sqlite3_column_bytes(statement_, column));
+  }
+
+  Value ReadValue(int column) const {
+    switch (sqlite3_column_type(statement_, column)) {
+      case SQLITE_NULL:
+        return {};
+      case SQLITE_INTEGER:
+        return Int(column);
+      case SQLITE_FLOAT:
+        return sqlite3_column_double(statement_, column);
+      default:
+        return Text(column);
+    }
   }
 
   Version ReadVersion() const {
@@ -106,6 +130,7 @@ class Connection {
   Connection(const Connection&) = delete;
   ~Connection() {
     for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+    for (auto& [sql, kept] : texts_) sqlite3_finalize(kept.statement);
     sqlite3_close_v2(db_);
   }
 
@@ -152,11 +177,22 @@ class Connection {
     return *row ? (*statement)->Int(0) : 0;
   }
 
+  // For texts that may come again, of which the last ones are kept. Not to be used by two readers
+  // of one connection at once.
+  absl::StatusOr<sqlite3_stmt*> PrepareText(const std::string& sql);
+
   sqlite3* db() { return db_; }
 
  private:
+  struct Kept {
+    sqlite3_stmt* statement = nullptr;
+    int64_t used = 0;
+  };
+
   sqlite3* db_ = nullptr;
   std::map<const char*, sqlite3_stmt*> statements_;
+  std::unordered_map<std::string, Kept> texts_;
+  int64_t uses_ = 0;
 };
 
 #define DETENTE_PREPARE(name, connection, sql)                \
@@ -164,16 +200,31 @@ class Connection {
   if (!name##_prepared.ok()) return name##_prepared.status(); \
   Statement name(*name##_prepared)
 
-// The statements over one collection's tables.
-#define DETENTE_VERSION_COLUMNS \
-  "id, uid, since, create_time, update_time, delete_time, payload, salt"
+#define DETENTE_ROW_COLUMNS "id, uid, since, create_time, update_time, delete_time"
+#define DETENTE_VERSION_COLUMNS DETENTE_ROW_COLUMNS ", payload, salt"
 
-// The statements over one collection's tables.
+// A name of ours in SQL.
+std::string Quoted(absl::string_view name);
+
+// The statements over one collection's tables. Beside head_X and past_X, the versions, stand
+// keys_X and past_keys_X under the same numbers, what these are found by, and lists_X, of heads.
 struct CollectionSql {
   explicit CollectionSql(const Table& table);
   Table table;
   std::string create, get, get_past, list, revisions, supersede, insert, update;
+  std::string number, head_number, past_number;
+  std::string get_number, get_past_number;
+  // derived.cc
+  std::string drop_derived, create_derived, index_derived;
+  std::string derive, derive_past, supersede_keys, underived, underived_past;
+  std::string listed, unlist, enlist;
+
+ private:
+  void NameDerived();
 };
+
+// Says in SQL that the column has a value; indexes that leave others out say it in the same words.
+std::string HasValue(const Column& column, absl::string_view name);
 
 // What all connections of a store share.
 struct Shared {

@@ -61,7 +61,7 @@ absl::Status SqliteSession::Containing(absl::string_view collection,
 
 absl::Status SqliteSession::Rewrite(absl::string_view collection, absl::string_view id,
                                     Revision since, absl::string_view payload,
-                                    const Derived& /*derived*/) {
+                                    const Derived& derived) {
   if (auto known = shared_->Find(collection); !known.ok()) return known.status();
   for (absl::string_view table : {"head_", "past_"}) {
     auto update = db_.Once(absl::StrCat("UPDATE ", table, collection,
@@ -70,7 +70,7 @@ absl::Status SqliteSession::Rewrite(absl::string_view collection, absl::string_v
     if (!update.ok()) return update.status();
     if (absl::Status s = (*update)->BindBlob(payload).Bind(id).Bind(since).Run(); !s.ok()) return s;
   }
-  return absl::OkStatus();
+  return PutDerived(collection, id, since, derived);
 }
 
 absl::Status SqliteSession::KeepLeaf(absl::string_view collection, absl::string_view id,
@@ -85,7 +85,8 @@ absl::Status SqliteSession::KeepLeaf(absl::string_view collection, absl::string_
 absl::Status SqliteSession::EraseRecord(absl::string_view collection, absl::string_view id,
                                         absl::string_view new_id, absl::string_view new_uid,
                                         int64_t time, absl::Span<const std::string> texts) {
-  if (auto known = shared_->Find(collection); !known.ok()) return known.status();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
   // Freed pages are overwritten; Purge then rewrites the whole file.
   if (absl::Status s = db_.Execute("PRAGMA secure_delete = ON"); !s.ok()) return s;
   for (absl::string_view table : {"head_", "past_"}) {
@@ -97,6 +98,7 @@ absl::Status SqliteSession::EraseRecord(absl::string_view collection, absl::stri
     absl::Status s = (*clear)->Bind(new_id).Bind(new_uid).Bind(time).Bind(id).Run();
     if (!s.ok()) return s;
   }
+  if (absl::Status s = ClearDerived(**sql, new_id); !s.ok()) return s;
   const std::string name = absl::StrCat(collection, "/", id);
   const std::string new_name = absl::StrCat(collection, "/", new_id);
   struct Step {

@@ -1,24 +1,397 @@
 // Reads by columns, lists and words: a selection as SQL.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "error/error.h"
+#include "store/sqlite/compile.h"
 #include "store/sqlite/session.h"
+#include "values/edtf.h"
+#include "values/wildcard.h"
 
 namespace detente::store {
+namespace {
 
-absl::Status SqliteSession::Select(absl::string_view, const Selection&,
-                                   absl::FunctionRef<bool(Version&)>) {
-  return absl::UnimplementedError("Select");
+constexpr char kNewestRevision[] = "SELECT revision FROM commits ORDER BY revision DESC LIMIT 1";
+
+constexpr int kStepsBetweenChecks = 10'000;  // of SQLite's machine
+// A function of ours may take longer than a step: comparisons of bytes between checks.
+constexpr size_t kWorkBetweenChecks = size_t{4} << 20;
+constexpr size_t kWorkOfADate = 2'000;  // about as much
+
+absl::string_view TextOf(sqlite3_value* value) {
+  const auto* bytes = static_cast<const char*>(sqlite3_value_blob(value));
+  return bytes == nullptr
+             ? absl::string_view()
+             : absl::string_view(bytes, static_cast<size_t>(sqlite3_value_bytes(value)));
 }
 
-absl::Status SqliteSession::Scan(absl::string_view, const Selection&, absl::Span<const int>,
-                                 absl::FunctionRef<bool(absl::Span<const Value>)>) {
-  return absl::UnimplementedError("Scan");
+// matches_wildcard(pattern, text)
+void MatchesWildcard(sqlite3_context* context, int, sqlite3_value** arguments) {
+  if (sqlite3_value_type(arguments[1]) == SQLITE_NULL) return sqlite3_result_null(context);
+  const absl::string_view pattern = TextOf(arguments[0]), text = TextOf(arguments[1]);
+  auto* run = static_cast<SelectionRun*>(sqlite3_user_data(context));
+  if (!run->Work(pattern.size() * text.size())) {
+    return sqlite3_result_error_code(context, SQLITE_INTERRUPT);
+  }
+  sqlite3_result_int(context, values::MatchesWildcard(pattern, text) ? 1 : 0);
 }
 
-absl::StatusOr<int64_t> SqliteSession::Count(absl::string_view, const Selection&) {
-  return absl::UnimplementedError("Count");
+// possibly_within(edtf, from, to): days, or NULL.
+void PossiblyWithin(sqlite3_context* context, int, sqlite3_value** arguments) {
+  auto* run = static_cast<SelectionRun*>(sqlite3_user_data(context));
+  if (!run->Work(kWorkOfADate)) return sqlite3_result_error_code(context, SQLITE_INTERRUPT);
+  const absl::string_view text = TextOf(arguments[0]);
+  if (text.empty()) return sqlite3_result_int(context, 1);  // a date that nobody knows
+  const auto date = values::ParseEdtf(text);
+  values::DateWindow window;
+  if (sqlite3_value_type(arguments[1]) != SQLITE_NULL) {
+    window.from = values::CivilFromDays(sqlite3_value_int64(arguments[1]));
+  }
+  if (sqlite3_value_type(arguments[2]) != SQLITE_NULL) {
+    window.to = values::CivilFromDays(sqlite3_value_int64(arguments[2]));
+  }
+  const bool possibly = date.ok() && values::Possibly(*date, values::DateRelation::kWithin, window);
+  sqlite3_result_int(context, possibly ? 1 : 0);
 }
 
-absl::StatusOr<Plan> SqliteSession::Explain(absl::string_view, const Selection&) {
-  return absl::UnimplementedError("Explain");
+int CheckRun(void* run) { return static_cast<SelectionRun*>(run)->Check() ? 0 : 1; }
+
+// While a selection runs its check is asked.
+class Watch {
+ public:
+  Watch(Connection& db, SelectionRun& run, const Selection& selection) : db_(db), run_(run) {
+    run_.Start(selection.check);
+    if (selection.check != nullptr) {
+      sqlite3_progress_handler(db_.db(), kStepsBetweenChecks, CheckRun, &run_);
+    }
+  }
+  ~Watch() {
+    sqlite3_progress_handler(db_.db(), 0, nullptr, nullptr);
+    run_.Start(nullptr);
+  }
+  Watch(const Watch&) = delete;
+
+  // What ended a statement: the check, or something else.
+  absl::Status Reason(const absl::Status& status) const {
+    return run_.status().ok() ? status : run_.status();
+  }
+
+ private:
+  Connection& db_;
+  SelectionRun& run_;
+};
+
+void Bind(const std::vector<Value>& values, Statement* statement) {
+  for (const Value& value : values) statement->BindValue(value);
+}
+
+}  // namespace
+
+bool SelectionRun::Work(size_t amount) {
+  work_ += amount;
+  if (work_ < kWorkBetweenChecks) return true;
+  work_ = 0;
+  return Check();
+}
+
+bool SelectionRun::Check() {
+  if (check_ != nullptr && status_.ok()) status_ = check_();
+  return status_.ok();
+}
+
+absl::Status SqliteSession::AddFunctions() {
+  struct Function {
+    const char* name;
+    int arguments;
+    void (*call)(sqlite3_context*, int, sqlite3_value**);
+  };
+  for (const Function& function : {Function{"matches_wildcard", 2, MatchesWildcard},
+                                   Function{"possibly_within", 3, PossiblyWithin}}) {
+    const int code = sqlite3_create_function_v2(db_.db(), function.name, function.arguments,
+                                                SQLITE_UTF8 | SQLITE_DETERMINISTIC, &run_,
+                                                function.call, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db_.db()));
+  }
+  return absl::OkStatus();
+}
+
+// One collection's rows as a selection sees them. Made within the read transaction that the
+// statements then run in.
+class SelectionSql {
+ public:
+  SelectionSql(const Table& table, const Selection& selection, bool newest)
+      : table_(table), selection_(selection), newest_(newest) {}
+
+  bool newest() const { return newest_; }
+
+  // What the rows are found by; `past`: those of superseded versions.
+  absl::StatusOr<Sql> From(bool past) const {
+    auto condition = CompileCondition(past ? selection_.past : selection_.heads, table_, past);
+    if (!condition.ok()) return condition.status();
+    Sql sql{
+        absl::StrCat(" FROM ", past ? "past_keys_" : "keys_", table_.collection, " AS k WHERE "),
+        {}};
+    if (!selection_.show_deleted) sql.text += "k.delete_time = 0 AND ";
+    if (past) sql.Add({"k.until > ? AND ", {selection_.view.revision}});
+    if (past || !newest_) sql.Add({"k.since <= ? AND ", {selection_.view.revision}});
+    sql.Add(*condition);
+    return sql;
+  }
+
+  // num, whether it is of a past version, and the keys of the order, of at most `limit` rows.
+  absl::StatusOr<std::optional<Sql>> Keys(Pass pass, const std::vector<Value>& after,
+                                          int64_t limit) const {
+    const PassSql in = CompilePass(pass, selection_.order, table_);
+    Sql sql;
+    for (const bool past : {false, true}) {
+      if (past && newest_) break;
+      auto from = From(past);
+      if (!from.ok()) return from.status();
+      if (!in.has_value.empty()) absl::StrAppend(&from->text, " AND ", in.has_value);
+      if (!selection_.after.empty()) {
+        auto rest = CompileAfter(pass, selection_.order, table_, after, selection_.after);
+        if (!rest.has_value()) return std::nullopt;
+        from->text += " AND ";
+        from->Add(*rest);
+      }
+      absl::StrAppend(&sql.text, past ? " UNION ALL " : "", "SELECT k.num AS num, ", past ? 1 : 0,
+                      " AS past");
+      if (!newest_) {
+        for (const std::string& key : in.keys) absl::StrAppend(&sql.text, ", ", key);
+      }
+      sql.Add(*from);
+    }
+    std::vector<std::string> orders;
+    for (size_t i = 0; i < in.keys.size(); ++i) {
+      // Those of both tables are told by their places.
+      orders.push_back(newest_ ? absl::StrCat(in.keys[i], in.orders[i])
+                               : absl::StrCat(i + 3, in.orders[i]));
+    }
+    absl::StrAppend(&sql.text, " ORDER BY ", absl::StrJoin(orders, ", "), " LIMIT ?");
+    sql.values.emplace_back(limit);
+    return sql;
+  }
+
+  // The versions themselves, where they are all heads: a sorter never holds their payloads.
+  Sql Heads(Sql keys) const {
+    keys.text = absl::StrCat(
+        "SELECT head.id, head.uid, head.since, head.create_time, head.update_time, "
+        "head.delete_time, head.payload, head.salt FROM (",
+        keys.text, ") AS found CROSS JOIN head_", table_.collection,
+        " AS head ON head.num = found.num");
+    return keys;
+  }
+
+ private:
+  const Table& table_;
+  const Selection& selection_;
+  const bool newest_;
+};
+
+absl::StatusOr<std::vector<Value>> SqliteSession::ValuesAfter(const Table& table,
+                                                              const Selection& selection) {
+  std::vector<Value> values;
+  const std::vector<int> columns = AfterColumns(selection.order);
+  std::string names = "k.since";
+  for (const int column : columns) absl::StrAppend(&names, ", ", ColumnSql(column, table));
+  for (const char* text : {"keys_", "past_keys_"}) {
+    const bool past = text[0] == 'p';
+    auto prepared = db_.PrepareText(absl::StrCat("SELECT ", names, " FROM ", text, table.collection,
+                                                 " AS k WHERE k.id = ? AND since <= ?",
+                                                 past ? " ORDER BY since DESC LIMIT 1" : ""));
+    if (!prepared.ok()) return prepared.status();
+    Statement find(*prepared);
+    auto row = find.Bind(selection.after).Bind(selection.view.revision).Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) continue;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      values.push_back(find.ReadValue(static_cast<int>(i) + 1));
+    }
+    return values;
+  }
+  return Error(absl::StatusCode::kAborted, v1::PAGE_TOKEN_EXPIRED,
+               "page_token: the last record of the page before has been erased; list again");
+}
+
+absl::Status SqliteSession::Select(absl::string_view collection, const Selection& selection,
+                                   absl::FunctionRef<bool(Version&)> visit) {
+  auto turn = ReadTurn();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  const Table& table = (*sql)->table;
+  // Open until the end: all that follows is of one state.
+  DETENTE_PREPARE(state, db_, kNewestRevision);
+  auto newest = StartSelection(table, selection, &state);
+  if (!newest.ok()) return newest.status();
+  const Watch watch(db_, run_, selection);
+  const SelectionSql select(table, selection, *newest);
+  std::vector<Value> after;
+  if (!selection.after.empty()) {
+    auto values = ValuesAfter(table, selection);
+    if (!values.ok()) return values.status();
+    after = *std::move(values);
+  }
+  int64_t left = selection.limit;
+  for (const Pass pass : PassesOf(selection.order, table)) {
+    if (left == 0) break;
+    auto keys = select.Keys(pass, after, left);
+    if (!keys.ok()) return keys.status();
+    if (!keys->has_value()) continue;
+    const Sql text = *newest ? select.Heads(**std::move(keys)) : **std::move(keys);
+    auto prepared = db_.PrepareText(text.text);
+    if (!prepared.ok()) return prepared.status();
+    Statement rows(*prepared);
+    Bind(text.values, &rows);
+    while (true) {
+      auto row = rows.Step("read");
+      if (!row.ok()) return watch.Reason(row.status());
+      if (!*row) break;
+      if (left > 0) --left;
+      if (*newest) {
+        Version version = rows.ReadVersion();
+        if (!visit(version)) return absl::OkStatus();
+        continue;
+      }
+      const bool past = rows.Int(1) != 0;
+      DETENTE_PREPARE(get, db_, (past ? (*sql)->get_past_number : (*sql)->get_number).c_str());
+      row = get.Bind(rows.Int(0)).Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) return absl::DataLossError("a version is missing");
+      Version version = get.ReadVersion();
+      if (!visit(version)) return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::Scan(absl::string_view collection, const Selection& selection,
+                                 absl::Span<const int> columns,
+                                 absl::FunctionRef<bool(absl::Span<const Value>)> visit) {
+  auto turn = ReadTurn();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  const Table& table = (*sql)->table;
+  DETENTE_PREPARE(state, db_, kNewestRevision);
+  auto newest = StartSelection(table, selection, &state);
+  if (!newest.ok()) return newest.status();
+  const Watch watch(db_, run_, selection);
+  const SelectionSql select(table, selection, *newest);
+  std::vector<std::string> names;
+  for (const int column : columns) names.push_back(ColumnSql(column, table));
+  std::vector<Value> values(columns.size());
+  int64_t left = selection.limit;
+  for (const bool past : {false, true}) {
+    if (past && *newest) break;
+    auto text = select.From(past);
+    if (!text.ok()) return text.status();
+    auto prepared = db_.PrepareText(
+        absl::StrCat("SELECT ", names.empty() ? "1" : absl::StrJoin(names, ", "), text->text));
+    if (!prepared.ok()) return prepared.status();
+    Statement rows(*prepared);
+    Bind(text->values, &rows);
+    while (left != 0) {
+      auto row = rows.Step("read");
+      if (!row.ok()) return watch.Reason(row.status());
+      if (!*row) break;
+      if (left > 0) --left;
+      for (size_t i = 0; i < values.size(); ++i) values[i] = rows.ReadValue(static_cast<int>(i));
+      if (!visit(values)) return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> SqliteSession::Count(absl::string_view collection,
+                                             const Selection& selection) {
+  auto turn = ReadTurn();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  const Table& table = (*sql)->table;
+  DETENTE_PREPARE(state, db_, kNewestRevision);
+  auto newest = StartSelection(table, selection, &state);
+  if (!newest.ok()) return newest.status();
+  const Watch watch(db_, run_, selection);
+  const SelectionSql select(table, selection, *newest);
+  int64_t count = 0;
+  for (const bool past : {false, true}) {
+    if (past && *newest) break;
+    auto text = select.From(past);
+    if (!text.ok()) return text.status();
+    auto prepared = db_.PrepareText(absl::StrCat("SELECT count(*)", text->text));
+    if (!prepared.ok()) return prepared.status();
+    Statement rows(*prepared);
+    Bind(text->values, &rows);
+    auto row = rows.Step("read");
+    if (!row.ok()) return watch.Reason(row.status());
+    count += rows.Int(0);
+  }
+  return count;
+}
+
+absl::StatusOr<Plan> SqliteSession::Explain(absl::string_view collection,
+                                            const Selection& selection) {
+  auto turn = ReadTurn();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  const Table& table = (*sql)->table;
+  DETENTE_PREPARE(state, db_, kNewestRevision);
+  auto newest = StartSelection(table, selection, &state);
+  if (!newest.ok()) return newest.status();
+  const SelectionSql select(table, selection, *newest);
+  Plan plan;
+  for (const Pass pass : PassesOf(selection.order, table)) {
+    std::vector<Value> after;
+    if (!selection.after.empty()) {
+      auto values = ValuesAfter(table, selection);
+      if (!values.ok()) return values.status();
+      after = *std::move(values);
+    }
+    auto keys = select.Keys(pass, after, selection.limit);
+    if (!keys.ok()) return keys.status();
+    if (!keys->has_value()) continue;
+    const Sql text = *newest ? select.Heads(**std::move(keys)) : **std::move(keys);
+    auto explain = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", text.text));
+    if (!explain.ok()) return explain.status();
+    while (true) {
+      auto row = (*explain)->Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      AddStep(collection, (*explain)->Text(3), &plan);
+    }
+  }
+  return plan;
+}
+
+// A line of SQLite's: "SEARCH k USING INDEX things.colour (colour=?)".
+void SqliteSession::AddStep(absl::string_view collection, std::string step, Plan* plan) {
+  const std::string prefix = absl::StrCat("INDEX ", collection, ".");
+  std::string index;
+  if (const size_t at = step.find(prefix); at != std::string::npos) {
+    const size_t start = at + prefix.size();
+    index = step.substr(start, step.find(' ', start) - start);
+  } else if (absl::StrContains(step, "lists_") && absl::StrContains(step, "PRIMARY KEY")) {
+    index = "lists";
+  } else if (absl::StrContains(step, " refs ")) {
+    index = "references";
+  }
+  if (!index.empty() &&
+      std::find(plan->indexes.begin(), plan->indexes.end(), index) == plan->indexes.end()) {
+    plan->indexes.push_back(index);
+  }
+  plan->steps.push_back(std::move(step));
+}
+
+// Whether the view is of the newest revision: then the heads are all it sees. Begins to read.
+absl::StatusOr<bool> SqliteSession::StartSelection(const Table& table, const Selection& selection,
+                                                   Statement* state) {
+  auto row = state->Step("read");
+  if (!row.ok()) return row.status();
+  const Revision newest = *row ? state->Int(0) : 0;
+  if (absl::Status s = CheckDerived(table); !s.ok()) return s;
+  return selection.view.revision >= newest;
 }
 
 }  // namespace detente::store

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "error/error.h"
 
 namespace detente::store {
@@ -18,6 +19,7 @@ absl::Status SqliteSession::Open(bool write) {
   if (write) {
     if (absl::Status s = AddHoldsOne(db_); !s.ok()) return s;
   }
+  if (absl::Status s = AddFunctions(); !s.ok()) return s;
   return db_.Execute(write ? "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
                            : "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY");
 }
@@ -145,24 +147,54 @@ absl::Status SqliteSession::Begin() {
 absl::Status SqliteSession::BeginCommit() { return Run("SAVEPOINT one_commit"); }
 
 absl::Status SqliteSession::Put(absl::string_view collection, const Version& version,
-                                const Derived& /*derived*/, bool supersedes) {
+                                const Derived& derived, bool supersedes) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
+  int64_t number = 0;
   if (supersedes) {
-    DETENTE_PREPARE(supersede, db_, (*sql)->supersede.c_str());
-    absl::Status status = supersede.Bind(version.id).Bind(version.since).Run();
+    auto found = Supersede(**sql, version.id, version.since);
+    if (!found.ok()) return found.status();
+    number = *found;
+  }
+  {
+    DETENTE_PREPARE(put, db_, supersedes ? (*sql)->update.c_str() : (*sql)->insert.c_str());
+    absl::Status status = put.Bind(version.id)
+                              .Bind(version.uid)
+                              .Bind(version.since)
+                              .Bind(version.create_time)
+                              .Bind(version.update_time)
+                              .Bind(version.delete_time)
+                              .BindBlob(version.payload)
+                              .BindBlob(version.salt)
+                              .Run();
     if (!status.ok()) return status;
   }
-  DETENTE_PREPARE(put, db_, supersedes ? (*sql)->update.c_str() : (*sql)->insert.c_str());
-  return put.Bind(version.id)
-      .Bind(version.uid)
-      .Bind(version.since)
-      .Bind(version.create_time)
-      .Bind(version.update_time)
-      .Bind(version.delete_time)
-      .BindBlob(version.payload)
-      .BindBlob(version.salt)
-      .Run();
+  if (!supersedes) {
+    number = sqlite3_last_insert_rowid(db_.db());
+    ++inserted_;
+  }
+  return Derive(**sql, false, number, derived);
+}
+
+// The head's number; its version and what it is found by are copied to the past.
+absl::StatusOr<int64_t> SqliteSession::Supersede(const CollectionSql& sql, absl::string_view id,
+                                                 Revision until) {
+  int64_t number = 0;
+  {
+    DETENTE_PREPARE(find, db_, sql.number.c_str());
+    auto row = find.Bind(id).Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::InternalError(absl::StrCat("no version to supersede: ", id));
+    number = find.Int(0);
+  }
+  {
+    DETENTE_PREPARE(supersede, db_, sql.supersede.c_str());
+    if (absl::Status s = supersede.Bind(number).Bind(until).Run(); !s.ok()) return s;
+  }
+  DETENTE_PREPARE(keys, db_, sql.supersede_keys.c_str());
+  const int64_t past = sqlite3_last_insert_rowid(db_.db());
+  if (absl::Status s = keys.Bind(past).Bind(until).Bind(number).Run(); !s.ok()) return s;
+  return number;
 }
 
 absl::Status SqliteSession::PutCommit(const struct Commit& commit,
@@ -208,6 +240,7 @@ absl::Status SqliteSession::Commit() {
   absl::Status status = Run("COMMIT");
   if (!status.ok()) return status;
   if (shared_->in_memory) shared_->turns.unlock();
+  AnalyzeIfGrown().IgnoreError();  // the commit is made, whatever becomes of this
   return status;
 }
 

@@ -1,16 +1,38 @@
 // One connection as a Reader, or as the Writer of its store.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/sqlite/connection.h"
 #include "store/store.h"
 
 namespace detente::store {
+
+// What a selection that runs is asked now and then.
+class SelectionRun {
+ public:
+  void Start(const std::function<absl::Status()>& check) {
+    check_ = check;
+    status_ = absl::OkStatus();
+    work_ = 0;
+  }
+  // False = end it; `status` says why.
+  bool Check();
+  // The same once enough work was done; `amount` in comparisons of bytes.
+  bool Work(size_t amount);
+  const absl::Status& status() const { return status_; }
+
+ private:
+  std::function<absl::Status()> check_;
+  absl::Status status_;
+  size_t work_ = 0;
+};
 
 class SqliteSession : public Writer {
  public:
@@ -27,6 +49,17 @@ class SqliteSession : public Writer {
                     bool show_deleted, absl::FunctionRef<bool(Version&)> visit) override;
   absl::Status Revisions(absl::string_view collection, absl::string_view id, Revision before,
                          absl::FunctionRef<bool(Version&)> visit) override;
+
+  // derived.cc
+  absl::StatusOr<bool> IsDerived(absl::string_view collection) override;
+  absl::Status BeginDeriving(absl::string_view collection) override;
+  absl::Status Underived(absl::string_view collection,
+                         absl::FunctionRef<bool(Version&)> visit) override;
+  absl::Status PutDerived(absl::string_view collection, absl::string_view id, Revision since,
+                          const Derived& derived) override;
+  absl::Status EndDeriving(absl::string_view collection) override;
+  // The tables for what is derived, of a collection that has no versions.
+  absl::Status MakeDerived(const CollectionSql& sql);
 
   // select.cc
   absl::Status Select(absl::string_view collection, const Selection& selection,
@@ -95,15 +128,36 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::vector<Erasure>> Erasures();
 
  private:
+  // derived.cc
+  absl::Status CheckDerived(const Table& table);
+  absl::Status Derive(const CollectionSql& sql, bool past, int64_t number, const Derived& derived);
+  absl::Status DeriveLists(const CollectionSql& sql, int64_t number,
+                           const std::vector<std::pair<int, Value>>& lists);
+  absl::Status ClearDerived(const CollectionSql& sql, absl::string_view id);
+  absl::Status Analyze();
+  absl::Status AnalyzeIfGrown();
+
   // A reader of a store in memory waits for the writer; the writer's own reads don't.
   std::shared_lock<std::shared_mutex> ReadTurn();
   absl::Status Run(const char* sql);
   absl::StatusOr<std::optional<Version>> GetPast(const CollectionSql& sql, absl::string_view id,
                                                  const ReadView& view);
 
+  // select.cc
+  absl::Status AddFunctions();
+  absl::StatusOr<bool> StartSelection(const Table& table, const Selection& selection,
+                                      Statement* state);
+  absl::StatusOr<std::vector<Value>> ValuesAfter(const Table& table, const Selection& selection);
+  static void AddStep(absl::string_view collection, std::string step, Plan* plan);
+
+  absl::StatusOr<int64_t> Supersede(const CollectionSql& sql, absl::string_view id, Revision until);
+
   std::shared_ptr<Shared> shared_;
   Connection db_;
   bool writes_ = false;
+  SelectionRun run_;
+  int64_t inserted_ = 0;   // rows since the last analysis
+  int64_t analyzed_ = -1;  // rows that there were then; -1 = not read yet
 };
 
 // The columns of a commit, in the order that SELECTs have them.

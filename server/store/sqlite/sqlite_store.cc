@@ -65,6 +65,17 @@ ALTER TABLE past_$0 ADD COLUMN salt BLOB NOT NULL DEFAULT x'';
 UPDATE past_$0 SET salt = (SELECT salt FROM head_$0 AS head WHERE head.id = past_$0.id);
 )sql";
 
+// From format 2: rows get numbers. Of the new tables, which then take the old ones' names.
+constexpr absl::string_view kNumbers = R"sql(
+ALTER TABLE head_$0 RENAME TO old_head_$0;
+ALTER TABLE past_$0 RENAME TO old_past_$0;
+$1
+INSERT INTO head_$0 ($2) SELECT $2 FROM old_head_$0 ORDER BY rowid;
+INSERT INTO past_$0 ($2, until) SELECT $2, until FROM old_past_$0 ORDER BY rowid;
+DROP TABLE old_head_$0;
+DROP TABLE old_past_$0;
+)sql";
+
 // Held while a process writes a store; holds its process id for the next one to name.
 class LockFile {
  public:
@@ -247,20 +258,25 @@ class SqliteStore : public Store {
     }
     if (*format < 2) absl::StrAppend(&sql, kTables2);
     if (*format < 3) absl::StrAppend(&sql, kReferenceTables);
-    if (*format < kFormat) absl::StrAppend(&sql, "PRAGMA user_version = ", kFormat, ";");
     if (*format == 1) {
       absl::StrAppend(&sql, "ALTER TABLE touches ADD COLUMN change INTEGER NOT NULL DEFAULT 0;");
-      for (const auto& [name, collection] : shared_->collections) {
-        auto there = db.Number(
-            absl::StrCat("SELECT count(*) FROM sqlite_schema WHERE name = 'head_", name, "'"));
-        if (!there.ok()) return there.status();
-        if (*there > 0) absl::StrAppend(&sql, absl::StrReplaceAll(kSalts, {{"$0", name}}));
-      }
     }
     for (const auto& [name, collection] : shared_->collections) {
+      auto there = HasTable(absl::StrCat("head_", name));
+      if (!there.ok()) return there.status();
+      if (*there && *format == 1)
+        absl::StrAppend(&sql, absl::StrReplaceAll(kSalts, {{"$0", name}}));
+      if (*there && *format < 3) {
+        absl::StrAppend(&sql, absl::StrReplaceAll(kNumbers, {{"$0", name},
+                                                             {"$1", collection.create},
+                                                             {"$2", DETENTE_VERSION_COLUMNS}}));
+      }
       absl::StrAppend(&sql, collection.create);
     }
-    status = db.Execute(absl::StrCat(sql, "COMMIT"));
+    if (*format < kFormat) absl::StrAppend(&sql, "PRAGMA user_version = ", kFormat, ";");
+    status = db.Execute(sql);
+    if (status.ok()) status = MakeDerived();
+    if (status.ok()) status = db.Execute("COMMIT");
     if (!status.ok() && sqlite3_get_autocommit(db.db()) == 0) db.Execute("ROLLBACK").IgnoreError();
     if (!status.ok()) return status;
     // A crash, or a reader of older state, kept an erasure from its end.
@@ -269,6 +285,28 @@ class SqliteStore : public Store {
     if (pending->empty()) return absl::OkStatus();
     status = main_->Purge();
     return ReasonOf(status) == v1::ERASURE_INCOMPLETE ? absl::OkStatus() : status;
+  }
+
+  absl::StatusOr<bool> HasTable(absl::string_view name) {
+    auto count = main_->connection().Number(
+        absl::StrCat("SELECT count(*) FROM sqlite_schema WHERE name = '", name, "'"));
+    if (!count.ok()) return count.status();
+    return *count > 0;
+  }
+
+  // For new collections; those that have versions are the engine's to derive.
+  absl::Status MakeDerived() {
+    for (const auto& [name, collection] : shared_->collections) {
+      auto there = HasTable(absl::StrCat("keys_", name));
+      if (!there.ok()) return there.status();
+      if (*there) continue;
+      auto rows =
+          main_->connection().Number(absl::StrCat("SELECT EXISTS (SELECT 1 FROM head_", name, ")"));
+      if (!rows.ok()) return rows.status();
+      if (*rows != 0) continue;
+      if (absl::Status s = main_->MakeDerived(collection); !s.ok()) return s;
+    }
+    return absl::OkStatus();
   }
 
   LockFile lock_;  // released last

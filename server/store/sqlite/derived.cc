@@ -1,0 +1,329 @@
+// What is derived of versions: the tables beside theirs, by which they are found.
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "error/error.h"
+#include "store/sqlite/session.h"
+
+namespace detente::store {
+namespace {
+
+// Raise it when the tables here change: they are made anew then.
+constexpr int kLayout = 1;
+
+// A store is looked over for its planner again when it has ten times the rows.
+constexpr int64_t kFirstAnalysis = 200;
+constexpr int64_t kGrowth = 10;
+
+constexpr absl::string_view kTables = R"sql(
+CREATE TABLE keys_$0 (
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
+  create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL$1);
+CREATE TABLE past_keys_$0 (
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
+  create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL,
+  until INTEGER NOT NULL$1);
+CREATE TABLE lists_$0 (list INTEGER, value, num INTEGER, PRIMARY KEY (list, value, num))
+  WITHOUT ROWID;
+)sql";
+
+// Indexes are named after what they are of, for plans.
+constexpr absl::string_view kIndexes = R"sql(
+CREATE UNIQUE INDEX "$0.name" ON keys_$0 (id);
+CREATE INDEX "$0.create_time" ON keys_$0 (create_time, id);
+CREATE INDEX "$0.update_time" ON keys_$0 (update_time, id);
+CREATE INDEX "$0.delete_time" ON keys_$0 (delete_time, id) WHERE delete_time <> 0;
+CREATE INDEX "$0.until" ON past_keys_$0 (until, since);
+CREATE UNIQUE INDEX "$0.past_name" ON past_keys_$0 (id, since);
+CREATE INDEX "$0.list_of" ON lists_$0 (num);
+)sql";
+
+std::string TypeName(Column::Type type) {
+  switch (type) {
+    case Column::Type::kInteger:
+      return "INTEGER";
+    case Column::Type::kReal:
+      return "REAL";
+    case Column::Type::kText:
+      return "TEXT";
+  }
+  return "";
+}
+
+std::string IndexOf(const std::string& collection, const std::vector<Column>& columns, size_t at) {
+  const Column& column = columns[at];
+  const std::string name = Quoted(column.name);
+  const std::string start = absl::StrCat(
+      "CREATE INDEX ", Quoted(absl::StrCat(collection, ".", column.name)), " ON keys_", collection);
+  switch (column.role) {
+    case Column::Role::kEarliest:
+      return absl::StrCat(start, " (", name, ", ", Quoted(columns[at + 1].name), ", id) WHERE ",
+                          name, " IS NOT NULL;\n");
+    case Column::Role::kLatest:
+      // Of dates that are no single day; see kPossibly.
+      return absl::StrCat(start, " (", name, ", ", Quoted(columns[at - 1].name), ", id) WHERE ",
+                          name, " > ", Quoted(columns[at - 1].name), ";\n");
+    default:
+      return absl::StrCat(start, " (", name, ", id) WHERE ", HasValue(column, name), ";\n");
+  }
+}
+
+}  // namespace
+
+std::string HasValue(const Column& column, absl::string_view name) {
+  if (!column.default_is_unset) return absl::StrCat(name, " IS NOT NULL");
+  return absl::StrCat(name, column.type == Column::Type::kText ? " > ''" : " <> 0");
+}
+
+void CollectionSql::NameDerived() {
+  const std::string& collection = table.collection;
+  std::string columns, names, places;
+  int place = 2;  // after the number
+  for (const Column& column : table.columns) {
+    const std::string name = Quoted(column.name);
+    absl::StrAppend(&columns, ", ", name, " ", TypeName(column.type));
+    absl::StrAppend(&names, ", ", name);
+    absl::StrAppend(&places, ", ?", place++);
+  }
+  auto text = [&](absl::string_view sql) {
+    return absl::StrReplaceAll(
+        sql, {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", places}});
+  };
+  drop_derived = text(
+      "DROP TABLE IF EXISTS keys_$0; DROP TABLE IF EXISTS past_keys_$0; "
+      "DROP TABLE IF EXISTS lists_$0;");
+  create_derived = text(kTables);
+  index_derived = text(kIndexes);
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].indexed) {
+      absl::StrAppend(&index_derived, IndexOf(collection, table.columns, i));
+    }
+  }
+  derive = text("INSERT OR REPLACE INTO keys_$0 (num, " DETENTE_ROW_COLUMNS
+                "$2) SELECT num, " DETENTE_ROW_COLUMNS "$3 FROM head_$0 WHERE num = ?1");
+  derive_past =
+      text("INSERT OR REPLACE INTO past_keys_$0 (num, " DETENTE_ROW_COLUMNS
+           ", until$2) SELECT num, " DETENTE_ROW_COLUMNS ", until$3 FROM past_$0 WHERE num = ?1");
+  supersede_keys =
+      text("INSERT INTO past_keys_$0 (num, " DETENTE_ROW_COLUMNS
+           ", until$2) SELECT ?1, " DETENTE_ROW_COLUMNS ", ?2$2 FROM keys_$0 WHERE num = ?3");
+  underived = text("SELECT " DETENTE_VERSION_COLUMNS
+                   " FROM head_$0 WHERE num > "
+                   "(SELECT coalesce(max(num), 0) FROM keys_$0) ORDER BY num");
+  underived_past = text("SELECT " DETENTE_VERSION_COLUMNS
+                        " FROM past_$0 WHERE num > "
+                        "(SELECT coalesce(max(num), 0) FROM past_keys_$0) ORDER BY num");
+  listed = text("SELECT list, value FROM lists_$0 WHERE num = ?1 ORDER BY list, value");
+  unlist = text("DELETE FROM lists_$0 WHERE list = ?1 AND value = ?2 AND num = ?3");
+  enlist = text("INSERT INTO lists_$0 (list, value, num) VALUES (?1, ?2, ?3)");
+}
+
+namespace {
+
+absl::Status NotDerived() {
+  return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
+               "filters and orders need columns that another version of Détente has made of this "
+               "store; open it for writing once with this one, and they are made anew");
+}
+
+std::string MetaKey(absl::string_view collection) { return absl::StrCat("derived_", collection); }
+
+std::string Marker(const Table& table) { return absl::StrCat(kLayout, " ", table.fingerprint); }
+
+// Before the marker while values are being derived.
+constexpr absl::string_view kUnfinished = "unfinished ";
+
+}  // namespace
+
+absl::StatusOr<bool> SqliteSession::IsDerived(absl::string_view collection) {
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  auto marker = Meta(MetaKey(collection));
+  if (!marker.ok()) return marker.status();
+  return *marker == Marker((*sql)->table);
+}
+
+absl::Status SqliteSession::CheckDerived(const Table& table) {
+  DETENTE_PREPARE(get, db_, "SELECT value FROM meta WHERE key = ?1");
+  const std::string key = MetaKey(table.collection);
+  auto row = get.Bind(key).Step("read");
+  if (!row.ok()) return row.status();
+  return *row && get.Text(0) == Marker(table) ? absl::OkStatus() : NotDerived();
+}
+
+// In the transaction that is open.
+absl::Status SqliteSession::MakeDerived(const CollectionSql& sql) {
+  absl::Status status = db_.Execute(absl::StrCat(sql.create_derived, sql.index_derived));
+  return status.ok() ? SetMeta(MetaKey(sql.table.collection), Marker(sql.table)) : status;
+}
+
+absl::Status SqliteSession::BeginDeriving(absl::string_view collection) {
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  const std::string key = MetaKey(collection);
+  const std::string unfinished = absl::StrCat(kUnfinished, Marker((*sql)->table));
+  auto marker = Meta(key);
+  if (!marker.ok()) return marker.status();
+  if (*marker == unfinished) return absl::OkStatus();
+  absl::Status status = Begin();
+  if (!status.ok()) return status;
+  status = db_.Execute(absl::StrCat((*sql)->drop_derived, (*sql)->create_derived));
+  if (status.ok()) status = SetMeta(key, unfinished);
+  if (status.ok()) status = Commit();
+  if (!status.ok()) Rollback().IgnoreError();
+  return status;
+}
+
+absl::Status SqliteSession::Underived(absl::string_view collection,
+                                      absl::FunctionRef<bool(Version&)> visit) {
+  auto turn = ReadTurn();
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  for (const std::string* text : {&(*sql)->underived, &(*sql)->underived_past}) {
+    auto list = db_.Once(*text);
+    if (!list.ok()) return list.status();
+    while (true) {
+      auto row = (*list)->Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      Version version = (*list)->ReadVersion();
+      if (!visit(version)) return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::PutDerived(absl::string_view collection, absl::string_view id,
+                                       Revision since, const Derived& derived) {
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  for (const bool past : {false, true}) {
+    int64_t number = 0;
+    {
+      DETENTE_PREPARE(find, db_, (past ? (*sql)->past_number : (*sql)->head_number).c_str());
+      auto row = find.Bind(id).Bind(since).Step("read");
+      if (!row.ok()) return row.status();
+      if (*row) number = find.Int(0);
+    }
+    if (number == 0) continue;
+    if (absl::Status s = Derive(**sql, past, number, derived); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::EndDeriving(absl::string_view collection) {
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  absl::Status status = Begin();
+  if (!status.ok()) return status;
+  status = db_.Execute((*sql)->index_derived);
+  if (status.ok()) status = SetMeta(MetaKey(collection), Marker((*sql)->table));
+  if (status.ok()) status = Commit();
+  if (!status.ok()) Rollback().IgnoreError();
+  return status.ok() ? Analyze() : status;
+}
+
+// What stands beside the row `number` of head_X or past_X.
+absl::Status SqliteSession::Derive(const CollectionSql& sql, bool past, int64_t number,
+                                   const Derived& derived) {
+  {
+    DETENTE_PREPARE(put, db_, (past ? sql.derive_past : sql.derive).c_str());
+    put.Bind(number);
+    for (size_t i = 0; i < sql.table.columns.size(); ++i) {
+      put.BindValue(derived.columns.empty() ? sql.table.columns[i].empty : derived.columns[i]);
+    }
+    if (absl::Status s = put.Run(); !s.ok()) return s;
+  }
+  return past ? absl::OkStatus() : DeriveLists(sql, number, derived.lists);
+}
+
+// Only what differs is written.
+absl::Status SqliteSession::DeriveLists(const CollectionSql& sql, int64_t number,
+                                        const std::vector<std::pair<int, Value>>& lists) {
+  std::vector<std::pair<int, Value>> before, gone, added;
+  {
+    DETENTE_PREPARE(listed, db_, sql.listed.c_str());
+    listed.Bind(number);
+    while (true) {
+      auto row = listed.Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      before.emplace_back(static_cast<int>(listed.Int(0)), listed.ReadValue(1));
+    }
+  }
+  std::set_difference(before.begin(), before.end(), lists.begin(), lists.end(),
+                      std::back_inserter(gone));
+  std::set_difference(lists.begin(), lists.end(), before.begin(), before.end(),
+                      std::back_inserter(added));
+  for (const auto& [values, text] :
+       {std::pair(&gone, &sql.unlist), std::pair(&added, &sql.enlist)}) {
+    for (const auto& [list, value] : *values) {
+      DETENTE_PREPARE(change, db_, text->c_str());
+      if (absl::Status s = change.Bind(int64_t{list}).BindValue(value).Bind(number).Run();
+          !s.ok()) {
+        return s;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What an erasure leaves beside the rows of `id`, which have their new id already.
+absl::Status SqliteSession::ClearDerived(const CollectionSql& sql, absl::string_view id) {
+  std::vector<std::pair<bool, int64_t>> rows;
+  for (const bool past : {false, true}) {
+    auto list = db_.Once(absl::StrCat("SELECT num FROM ", past ? "past_" : "head_",
+                                      sql.table.collection, " WHERE id = ?1"));
+    if (!list.ok()) return list.status();
+    (*list)->Bind(id);
+    while (true) {
+      auto row = (*list)->Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      rows.emplace_back(past, (*list)->Int(0));
+    }
+  }
+  for (const auto& [past, number] : rows) {
+    if (absl::Status s = Derive(sql, past, number, {}); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+// The planner's own figures. Other connections read them again because the schema changes.
+absl::Status SqliteSession::Analyze() {
+  int64_t rows = 0;
+  std::string sql = "PRAGMA analysis_limit = 400; BEGIN IMMEDIATE; ANALYZE;";
+  for (const auto& [name, collection] : shared_->collections) {
+    auto count = db_.Number(absl::StrCat("SELECT count(*) FROM head_", name));
+    if (!count.ok()) return count.status();
+    rows += *count;
+  }
+  absl::StrAppend(&sql, "DROP TABLE IF EXISTS analyzed; CREATE TABLE analyzed (row_count INTEGER);",
+                  "INSERT INTO analyzed VALUES (", rows, "); COMMIT");
+  std::unique_lock<std::shared_mutex> turn(shared_->turns, std::defer_lock);
+  if (shared_->in_memory) turn.lock();
+  absl::Status status = db_.Execute(sql);
+  if (!status.ok() && sqlite3_get_autocommit(db_.db()) == 0) db_.Execute("ROLLBACK").IgnoreError();
+  if (status.ok()) analyzed_ = rows;
+  inserted_ = 0;  // also of one that failed, so that not every commit tries
+  return status;
+}
+
+absl::Status SqliteSession::AnalyzeIfGrown() {
+  if (analyzed_ < 0) {
+    auto there = db_.Number("SELECT count(*) FROM sqlite_schema WHERE name = 'analyzed'");
+    if (!there.ok()) return there.status();
+    auto rows =
+        *there == 0 ? absl::StatusOr<int64_t>(0) : db_.Number("SELECT row_count FROM analyzed");
+    if (!rows.ok()) return rows.status();
+    analyzed_ = *rows;
+  }
+  if (inserted_ < std::max(kFirstAnalysis, (kGrowth - 1) * analyzed_)) return absl::OkStatus();
+  return Analyze();
+}
+
+}  // namespace detente::store
