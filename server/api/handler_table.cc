@@ -42,9 +42,13 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"ListSnapshotEntries", HandleListSnapshotEntries},
         {"EraseRecords", HandleEraseRecords},
         {"ListFindings", HandleListFindings},
+        {"SearchRecords", HandleSearchRecords},
         {"GetEvidence", HandleGetEvidence},
         {"ListConflicts", HandleListConflicts},
+        {"AggregateRecords", HandleAggregateRecords},
+        {"ComputeStock", HandleComputeStock},
         {"FindNeighbors", HandleFindNeighbors},
+        {"ExplainQuery", HandleExplainQuery},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;

@@ -42,12 +42,22 @@ void HandleList(const Call& call, Done done);
 void HandleBatchGet(const Call& call, Done done);
 void HandleListRevisions(const Call& call, Done done);
 
+// explain.cc
+void HandleExplainQuery(const Call& call, Done done);
+
 // findings.cc
 void HandleListFindings(const Call& call, Done done);
+
+// search.cc
+void HandleSearchRecords(const Call& call, Done done);
 
 // evidence.cc
 void HandleGetEvidence(const Call& call, Done done);
 void HandleListConflicts(const Call& call, Done done);
+
+// aggregate.cc
+void HandleAggregateRecords(const Call& call, Done done);
+void HandleComputeStock(const Call& call, Done done);
 
 // neighbors.cc
 void HandleFindNeighbors(const Call& call, Done done);

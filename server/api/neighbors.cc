@@ -212,10 +212,11 @@ absl::StatusOr<absl::flat_hash_set<std::string>> CollectionsOf(
   absl::flat_hash_set<std::string> collections;
   absl::Status status;
   for (int i = 0; i < request.collections_size(); ++i) {
-    auto resource =
-        CollectionOf(registry, request.collections(i), absl::StrCat("collections[", i, "]"));
-    Collect(resource.status(), &status);
-    if (resource.ok()) collections.insert((*resource)->collection);
+    const Resource* resource;
+    Collect(FindCollection(registry, request.collections(i), absl::StrCat("collections[", i, "]"),
+                           &resource),
+            &status);
+    if (resource != nullptr) collections.insert(resource->collection);
   }
   if (!status.ok()) return status;
   if (collections.empty()) {

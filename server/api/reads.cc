@@ -7,6 +7,7 @@
 #include "api/method.h"
 #include "api/page.h"
 #include "api/request.h"
+#include "api/selected.h"
 #include "api/told.h"
 #include "detente/v1/values.pb.h"
 #include "engine/validate.h"
@@ -86,6 +87,22 @@ bool IsReviewed(const std::string& payload) {
   return false;
 }
 
+// Adds it to what the store looks for.
+void OnlyReviewed(const Resource& resource, Selected* selected) {
+  const auto column =
+      resource.columns->FindColumn({resource.type->FindFieldByNumber(engine::kReviewState)});
+  store::Condition reviewed;
+  reviewed.kind = store::Condition::Kind::kCompare;
+  reviewed.column = column.value_or(0);
+  reviewed.value = int64_t{v1::Record::REVIEWED};
+  for (store::Condition* condition : {&selected->selection.heads, &selected->selection.past}) {
+    store::Condition both;
+    both.kind = store::Condition::Kind::kAnd;
+    both.children = {reviewed, std::move(*condition)};
+    *condition = std::move(both);
+  }
+}
+
 absl::StatusOr<Bytes> Get(const Call& call) {
   const Resource& resource = *call.method.resource;
   std::string id;
@@ -108,39 +125,79 @@ absl::StatusOr<Bytes> Get(const Call& call) {
   return std::make_shared<std::string>(*std::move(bytes));
 }
 
+// The row of `last`, after which a page goes on.
+absl::Status CheckLast(const Call& call, const std::string& last) {
+  if (last.empty()) return absl::OkStatus();
+  // A record's row is there for ever, under its name, unless it is erased.
+  auto found = call.engine.Get(*call.method.resource, last, {INT64_MAX});
+  if (ReasonOf(found.status()) == v1::RECORD_NOT_FOUND) {
+    return Error(absl::StatusCode::kAborted, v1::PAGE_TOKEN_EXPIRED,
+                 "page_token: the last record of the page before has been erased; list again");
+  }
+  return found.status();
+}
+
+// How many a listing returns on all its pages.
+absl::StatusOr<int64_t> TotalSize(const Call& call, const Selected& selected, Teller* teller) {
+  const Resource& resource = *call.method.resource;
+  if (teller->telling().as_told_by.empty()) return CountSelected(call, resource, selected);
+  int64_t count = 0;
+  absl::Status failure;
+  Selected unordered = selected;
+  unordered.selection.order.clear();
+  absl::Status status =
+      VisitSelected(call, resource, unordered, kMaxPageSize, [&](Version& version) {
+        auto bytes = Encode(resource, version, query::Mask(), teller, /*only_spoken_of=*/true);
+        failure = bytes.status();
+        if (bytes.ok() && !bytes->empty()) ++count;
+        return failure.ok();
+      });
+  if (status.ok()) status = failure;
+  if (!status.ok()) return status;
+  return count;
+}
+
 absl::StatusOr<Bytes> List(const Call& call) {
-  if (!GetString(call.request, "filter").empty()) return NotServedYet("filter");
-  if (!GetString(call.request, "order_by").empty()) return NotServedYet("order_by");
-  if (GetBool(call.request, "return_total_size")) return NotServedYet("return_total_size");
+  const Resource& resource = *call.method.resource;
+  const bool reviewed_only = GetBool(call.request, "reviewed_only");
+  const bool with_total = GetBool(call.request, "return_total_size");
   auto shape = ShapeOf(call);
   absl::Status status = shape.status();
-  const bool show_deleted = GetBool(call.request, "show_deleted");
-  const bool reviewed_only = GetBool(call.request, "reviewed_only");
+  auto selected = SelectedOf(call, resource);
+  Collect(selected.status(), &status);
   auto page = PageOf(call);
   Collect(page.status(), &status);
   if (!status.ok()) return status;
   Teller teller(call, shape->telling, page->view);
   if (status = teller.Check(); !status.ok()) return status;
-  const Resource& resource = *call.method.resource;
-  if (!page->last.empty()) {
-    // A record's row is there for ever, under its name, unless it is erased.
-    auto last = call.engine.Get(resource, page->last, {INT64_MAX});
-    if (ReasonOf(last.status()) == v1::RECORD_NOT_FOUND) {
-      return Error(absl::StatusCode::kAborted, v1::PAGE_TOKEN_EXPIRED,
-                   "page_token: the last record of the page before has been erased; list again");
-    }
-    if (!last.ok()) return last.status();
-  }
+  const bool plain = selected->everything();
+  selected->selection.view = page->view;
+  if (reviewed_only) OnlyReviewed(resource, &*selected);
   PageFiller filler(call, *page, resource.collection);
-  status = call.engine.List(resource, page->last, page->view, show_deleted, [&](Version& version) {
-    if (reviewed_only && !IsReviewed(version.payload)) return filler.GoOn();
+  auto take = [&](Version& version) {
     auto bytes = Encode(resource, version, shape->mask, &teller, /*only_spoken_of=*/true);
     if (bytes.ok() && bytes->empty() && !shape->telling.plain()) return filler.GoOn();
     return filler.Take(bytes, version.id);
-  });
+  };
+  if (plain) {
+    if (status = CheckLast(call, page->last); !status.ok()) return status;
+    status = call.engine.List(
+        resource, page->last, page->view, selected->selection.show_deleted, [&](Version& version) {
+          return reviewed_only && !IsReviewed(version.payload) ? filler.GoOn() : take(version);
+        });
+  } else {
+    Selected rest = *selected;
+    rest.selection.after = page->last;
+    status = VisitSelected(call, resource, rest, page->size + 1, take);
+  }
   if (status.ok()) status = filler.status();
   if (!status.ok()) return status;
   filler.response().SetText("next_page_token", filler.NextPageToken());
+  if (with_total) {
+    auto total = TotalSize(call, *selected, &teller);
+    if (!total.ok()) return total.status();
+    filler.response().SetNumber("total_size", *total);
+  }
   filler.response().SetNumber("revision", page->view.revision);
   return filler.response().Take();
 }

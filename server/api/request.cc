@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -58,20 +59,6 @@ absl::Status ParseAnyName(const engine::Registry& registry, absl::string_view na
                                                          "`releases/{id}`"));
 }
 
-absl::StatusOr<const engine::Resource*> CollectionOf(const engine::Registry& registry,
-                                                     absl::string_view name,
-                                                     absl::string_view field) {
-  if (const auto* resource = registry.FindByCollection(name); resource != nullptr) return resource;
-  if (name.empty()) return InvalidField(field, "is required");
-  std::vector<absl::string_view> known;
-  for (const auto& resource : registry.resources()) known.push_back(resource->collection);
-  const std::string nearest = query::Nearest(name.substr(0, 64), known);
-  return InvalidField(
-      field, absl::StrCat("`", name.substr(0, 64), "`: no such collection; ",
-                          nearest.empty() ? "" : absl::StrCat("did you mean `", nearest, "`? "),
-                          "There are ", absl::StrJoin(known, ", ")));
-}
-
 absl::Status CheckCall(const CallContext& context) {
   if (context.cancelled && context.cancelled()) return CallCancelled();
   return context.deadline <= absl::Now() ? DeadlinePassed() : absl::OkStatus();
@@ -115,10 +102,18 @@ absl::Status NewId(absl::string_view collection, absl::string_view id, absl::str
   return absl::OkStatus();
 }
 
-absl::Status NotServedYet(absl::string_view feature) {
-  return Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
-               absl::StrCat(feature, ": is in the contract, but this server does not serve it yet"),
-               {{"feature", std::string(feature)}});
+absl::Status FindCollection(const engine::Registry& registry, absl::string_view collection,
+                            absl::string_view field, const engine::Resource** resource) {
+  *resource = registry.FindByCollection(collection);
+  if (*resource != nullptr) return absl::OkStatus();
+  std::vector<absl::string_view> known;
+  for (const auto& one : registry.resources()) known.emplace_back(one->collection);
+  const std::string nearest = query::Nearest(collection, known);
+  return InvalidField(
+      field, absl::StrCat("`", collection.substr(0, 64), "`: ",
+                          nearest.empty()
+                              ? absl::StrCat("one of ", absl::StrJoin(known, ", "), " expected")
+                              : absl::StrCat("no collection; did you mean `", nearest, "`?")));
 }
 
 }  // namespace detente::api

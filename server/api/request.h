@@ -31,13 +31,12 @@ absl::Status ParseAnyName(const engine::Registry& registry, absl::string_view na
                           absl::string_view field, const engine::Resource** resource,
                           std::string* id);
 
-// The resource of a collection that a request's `field` names.
-absl::StatusOr<const engine::Resource*> CollectionOf(const engine::Registry& registry,
-                                                     absl::string_view name,
-                                                     absl::string_view field);
-
 // Not OK where the call is over: nobody waits for its answer.
 absl::Status CheckCall(const CallContext& context);
+
+// The resource whose collection the request names.
+absl::Status FindCollection(const engine::Registry& registry, absl::string_view collection,
+                            absl::string_view field, const engine::Resource** resource);
 
 // The id in a name of `collection`: "snapshots/x".
 absl::Status ParseId(absl::string_view collection, absl::string_view name, absl::string_view field,
@@ -47,8 +46,5 @@ absl::Status ParseId(absl::string_view collection, absl::string_view name, absl:
 // is there.
 absl::Status NewId(absl::string_view collection, absl::string_view id, absl::string_view name,
                    absl::string_view id_field, absl::string_view name_field, std::string* out);
-
-// UNIMPLEMENTED: in the contract, not served yet.
-absl::Status NotServedYet(absl::string_view feature);
 
 }  // namespace detente::api

@@ -98,6 +98,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(std::unique_ptr<store::Stor
   engine->newest_ = newest->revision;
   engine->last_time_ = newest->time;
   if (absl::Status s = engine->DeriveReferences(); !s.ok()) return s;
+  if (absl::Status s = engine->DeriveColumns(); !s.ok()) return s;
   if (absl::Status s = engine->RestoreErasures(); !s.ok()) return s;
   engine->writer_ = std::thread([e = engine.get()] { e->RunWriter(); });
   return engine;
@@ -255,6 +256,34 @@ absl::Status Engine::Revisions(const Resource& resource, absl::string_view id,
   auto reader = LeaseReader();
   if (!reader.ok()) return reader.status();
   return (*reader)->Revisions(resource.collection, id, before, visit);
+}
+
+absl::Status Engine::Select(const Resource& resource, const store::Selection& selection,
+                            absl::FunctionRef<bool(store::Version&)> visit) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->Select(resource.collection, selection, visit);
+}
+
+absl::Status Engine::Scan(const Resource& resource, const store::Selection& selection,
+                          absl::Span<const int> columns,
+                          absl::FunctionRef<bool(absl::Span<const store::Value>)> visit) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->Scan(resource.collection, selection, columns, visit);
+}
+
+absl::StatusOr<int64_t> Engine::Count(const Resource& resource, const store::Selection& selection) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->Count(resource.collection, selection);
+}
+
+absl::StatusOr<store::Plan> Engine::Explain(const Resource& resource,
+                                            const store::Selection& selection) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->Explain(resource.collection, selection);
 }
 
 absl::Status CheckCommitTexts(absl::string_view request_id, absl::string_view reason) {

@@ -168,6 +168,15 @@ class Engine {
   absl::Status Revisions(const Resource& resource, absl::string_view id, store::Revision before,
                          absl::FunctionRef<bool(store::Version&)> visit);
 
+  // As store::Reader has them.
+  absl::Status Select(const Resource& resource, const store::Selection& selection,
+                      absl::FunctionRef<bool(store::Version&)> visit);
+  absl::Status Scan(const Resource& resource, const store::Selection& selection,
+                    absl::Span<const int> columns,
+                    absl::FunctionRef<bool(absl::Span<const store::Value>)> visit);
+  absl::StatusOr<int64_t> Count(const Resource& resource, const store::Selection& selection);
+  absl::StatusOr<store::Plan> Explain(const Resource& resource, const store::Selection& selection);
+
   // Checks what can be checked without the store, then queues. `done` is called once: from this
   // thread or from the writer's, where it must not block.
   using Done = absl::AnyInvocable<void(absl::StatusOr<CommitResult>)>;
@@ -196,6 +205,8 @@ class Engine {
          const EngineOptions& options);
   absl::Status Prepare(CommitRequest& request);
   absl::Status DeriveReferences();
+  // backfill.cc
+  absl::Status DeriveColumns();
   // Runs `work` in the writer thread, alone, and waits for it.
   absl::Status RunAlone(absl::FunctionRef<absl::Status()> work);
 

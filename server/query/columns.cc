@@ -16,6 +16,7 @@
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/type/date.pb.h"
+#include "query/texts.h"
 #include "store/selection.h"
 #include "values/civil_date.h"
 #include "values/edtf.h"
@@ -179,83 +180,9 @@ void DeriveDate(const v1::UncertainDate& date, Value* earliest, Value* latest) {
 
 int64_t MicrosOf(int64_t seconds, int32_t nanos) { return seconds * kMicros + nanos / 1'000; }
 
-void AppendNames(const Message& record, std::vector<std::string>* names) {
-  const Descriptor* type = record.GetDescriptor();
-  const Reflection* reflection = record.GetReflection();
-  for (int i = 0; i < type->field_count(); ++i) {
-    const FieldDescriptor* field = type->field(i);
-    if (IsText(field) && !field->is_repeated() &&
-        (field->name() == "display_name" || field->name() == "title")) {
-      if (std::string text = reflection->GetString(record, field); !text.empty()) {
-        names->push_back(std::move(text));
-      }
-    }
-    if (field->name() != "names" || field->message_type() != v1::Name::descriptor()) continue;
-    for (int j = 0; j < reflection->FieldSize(record, field); ++j) {
-      const auto& name =
-          static_cast<const v1::Name&>(reflection->GetRepeatedMessage(record, field, j));
-      for (const std::string& part :
-           {name.full(), name.given(), name.patronymic(), name.family()}) {
-        if (!part.empty()) names->push_back(part);
-      }
-    }
-  }
-}
-
-// Whether words are looked for in it; those of names and titles are kept apart.
-bool IsProse(const FieldDescriptor* field, bool top) {
-  if (!IsText(field) || IsReference(field) || IsCode(field) ||
-      field->options().HasExtension(v1::element_reference)) {
-    return false;
-  }
-  const std::string& name = field->name();
-  if (top && (name == "display_name" || name == "title")) return false;
-  return name != "id" && !absl::EndsWith(name, "_id") && name != "url" &&
-         !absl::EndsWith(name, "_url") && !absl::EndsWith(name, "_sha256") && name != "edtf" &&
-         name != "asserted_value" && name != "restricted_fields" && name != "fields";
-}
-
-void AppendFolded(absl::string_view text, std::string* out) {
-  for (const values::Word& word : values::WordsOf(text)) {
-    if (!out->empty()) out->push_back(' ');
-    out->append(word.folded);
-  }
-}
-
-void AppendTexts(const Message& message, bool top, std::string* out) {
-  const Reflection* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    if (top && (field->number() <= kLastRowField ||
-                (field->name() == "names" && field->message_type() == v1::Name::descriptor()))) {
-      continue;
-    }
-    if (field->is_map()) {
-      // In no order of its own: sorted, so that the same record has the same words.
-      std::vector<std::string> values;
-      for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-        const Message& entry = reflection->GetRepeatedMessage(message, field, i);
-        const FieldDescriptor* value = field->message_type()->map_value();
-        if (IsText(value)) values.push_back(entry.GetReflection()->GetString(entry, value));
-      }
-      std::sort(values.begin(), values.end());
-      for (const std::string& value : values) AppendFolded(value, out);
-      continue;
-    }
-    const int size = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    for (int i = 0; i < size; ++i) {
-      if (field->message_type() != nullptr) {
-        AppendTexts(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
-                                         : reflection->GetMessage(message, field),
-                    false, out);
-      } else if (IsProse(field, top)) {
-        AppendFolded(field->is_repeated() ? reflection->GetRepeatedString(message, field, i)
-                                          : reflection->GetString(message, field),
-                     out);
-      }
-    }
-  }
+void AppendWord(absl::string_view word, std::string* out) {
+  if (!out->empty()) out->push_back(' ');
+  out->append(word.data(), word.size());
 }
 
 }  // namespace
@@ -496,22 +423,22 @@ store::Derived Columns::Derive(const Message& record) const {
   DeriveBelow(record, nodes_, &derived);
   std::sort(derived.lists.begin(), derived.lists.end());
   derived.lists.erase(std::unique(derived.lists.begin(), derived.lists.end()), derived.lists.end());
-  for (const std::string& name : NamesOf(record)) {
-    for (const values::Word& word : values::WordsOf(name)) {
-      const std::string sound = values::SoundOf(word.folded);
-      absl::StrAppend(&derived.names, derived.names.empty() ? "" : " ", word.folded);
+  VisitTexts(record, [&](absl::string_view text, const TextPlace&, bool name) {
+    for (const values::Word& word : values::WordsOf(text)) {
+      AppendWord(word.folded, name ? &derived.names : &derived.texts);
+      if (!name) continue;
       // A word without a sound of its own is known by itself.
-      absl::StrAppend(&derived.sounds, derived.sounds.empty() ? "" : " ",
-                      sound.empty() ? word.folded : sound);
+      const std::string sound = values::SoundOf(word.folded);
+      AppendWord(sound.empty() ? word.folded : sound, &derived.sounds);
     }
-  }
-  AppendTexts(record, true, &derived.texts);
+  });
   return derived;
 }
 
 std::vector<std::string> NamesOf(const Message& record) {
   std::vector<std::string> names;
-  AppendNames(record, &names);
+  VisitNames(record,
+             [&](absl::string_view text, const TextPlace&, bool) { names.emplace_back(text); });
   return names;
 }
 

@@ -15,7 +15,7 @@ namespace {
 constexpr char kVersion = 1;
 constexpr size_t kSealBytes = 16;
 constexpr size_t kHashBytes = 16;
-constexpr size_t kMaxTokenText = 512;
+constexpr size_t kMaxTokenText = 1024;
 
 // version, projection, expiry in seconds, revision, hash of the arguments, last; then the seal.
 constexpr size_t kFixedBytes = 1 + 1 + 8 + 8 + kHashBytes;

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "store/search.h"
 #include "store/selection.h"
 #include "store/table.h"
 
@@ -29,6 +30,7 @@ struct Version {
   int64_t delete_time = 0;  // 0 = live
   std::string payload;      // the message without its fields 1 to 7; empty = erased
   std::string salt;         // of the record's checksums; random, the same in all its versions
+  bool superseded = false;  // of one that Select visits: there is a newer one
 };
 
 // One commit, as it is written.
@@ -115,7 +117,7 @@ class Reader {
                             absl::FunctionRef<bool(Version&)> visit) = 0;
 
   // Whether what is derived of the collection is there, by the Table that the store was opened
-  // with. Where it isn't, the four below fail with FAILED_PRECONDITION (STORE_READ_ONLY).
+  // with. Where it isn't, the five below fail with FAILED_PRECONDITION (STORE_READ_ONLY).
   virtual absl::StatusOr<bool> IsDerived(absl::string_view collection) = 0;
   // Visits the versions that are selected, in the selection's order, until `visit` says false.
   virtual absl::Status Select(absl::string_view collection, const Selection& selection,
@@ -130,6 +132,12 @@ class Reader {
   // How Select would run, in the store's own words; and the indexes that it would use.
   virtual absl::StatusOr<Plan> Explain(absl::string_view collection,
                                        const Selection& selection) = 0;
+
+  // Visits the live records that the view sees and the words match, in no order. Takes the
+  // statistics where they have no frequencies; those of another search of the same words make its
+  // scores, bit by bit.
+  virtual absl::Status Search(const SearchQuery& query, SearchStatistics* statistics,
+                              absl::FunctionRef<bool(SearchHit&)> visit) = 0;
 
   // Visits the versions of one record with since < before, newest first.
   virtual absl::Status Revisions(absl::string_view collection, absl::string_view id,

@@ -862,14 +862,6 @@ def test_request_id_and_reason_have_limits(records: Collection, its_world: World
     records.delete(made.name, request_id=request_id, reason="r" * 4096)
 
 
-def test_what_is_not_served_yet(records: Collection, its_world: World) -> None:
-    make(records, its_world)
-    code, reason = Code.UNIMPLEMENTED, "METHOD_NOT_IMPLEMENTED"
-    for arguments in ({"filter": "note = x"}, {"order_by": "note"}, {"return_total_size": True}):
-        failure = refuses(code, reason, records.list, **arguments)
-        assert failure.metadata == {"feature": next(iter(arguments))}
-
-
 # --- BatchWrite ---------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "error/error.h"
 #include "store/sqlite/connection.h"
+#include "store/sqlite/search.h"
 #include "values/wildcard.h"
 
 namespace detente::store {
@@ -175,7 +176,7 @@ class Compiler {
       }
       case Kind::kNamed:
       case Kind::kSounds:
-        return CompileWords(condition);
+        return Named(condition);
     }
     return absl::InternalError("no such condition");
   }
@@ -270,8 +271,13 @@ class Compiler {
                 {from ? Value(first) : none, to ? Value(last) : none});
   }
 
-  // By the words of names; not kept yet.
-  absl::Status CompileWords(const Condition& /*condition*/) { return Text("0"); }
+  absl::Status Named(const Condition& condition) {
+    const std::string* word = std::get_if<std::string>(&condition.value);
+    if (word == nullptr) return absl::InternalError("a word that is no text");
+    const bool sounds = condition.kind == Condition::Kind::kSounds;
+    return Text(NamedCondition(table_.collection, past_),
+                {NamedMatch(sounds ? NamedBy::kSound : NamedBy::kWord, *word)});
+  }
 
   const Table& table_;
   const bool past_;

@@ -83,6 +83,10 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
                    " FROM past_$0 WHERE id = ?1 AND since < ?2 ORDER BY since DESC");
   supersede = text("INSERT INTO past_$0 (" DETENTE_VERSION_COLUMNS
                    ", until) SELECT " DETENTE_VERSION_COLUMNS ", ?2 FROM head_$0 WHERE num = ?1");
+  seen = text("SELECT id FROM keys_$0 WHERE num = ?1 AND since <= ?2 AND delete_time = 0");
+  seen_past = text(
+      "SELECT id FROM past_keys_$0 "
+      "WHERE num = ?1 AND since <= ?2 AND until > ?2 AND delete_time = 0");
   insert = text("INSERT INTO head_$0 (" DETENTE_VERSION_COLUMNS
                 ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
   update = text(

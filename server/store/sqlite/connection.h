@@ -85,6 +85,7 @@ class Statement {
   absl::Status Run(absl::string_view doing = "written") { return Step(doing).status(); }
 
   int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
+  double Real(int column) const { return sqlite3_column_double(statement_, column); }
   std::string Text(int column) const {
     const void* data = sqlite3_column_blob(statement_, column);
     if (data == nullptr) return "";
@@ -211,7 +212,9 @@ std::string Quoted(absl::string_view name);
 struct CollectionSql {
   explicit CollectionSql(const Table& table);
   Table table;
+  int64_t ordinal = -1;  // for the full-text index
   std::string create, get, get_past, list, revisions, supersede, insert, update;
+  std::string seen, seen_past;  // whether a view sees the row with a number, live; its id
   std::string number, head_number, past_number;
   std::string get_number, get_past_number;
   // derived.cc

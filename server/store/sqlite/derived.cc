@@ -13,7 +13,7 @@ namespace detente::store {
 namespace {
 
 // Raise it when the tables here change: they are made anew then.
-constexpr int kLayout = 1;
+constexpr int kLayout = 2;
 
 // A store is looked over for its planner again when it has ten times the rows.
 constexpr int64_t kFirstAnalysis = 200;
@@ -125,9 +125,10 @@ void CollectionSql::NameDerived() {
 namespace {
 
 absl::Status NotDerived() {
-  return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
-               "filters and orders need columns that another version of Détente has made of this "
-               "store; open it for writing once with this one, and they are made anew");
+  return Error(
+      absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
+      "filters, orders and totals need columns that another version of Détente has made of this "
+      "store; open it for writing once with this one, and they are made anew");
 }
 
 std::string MetaKey(absl::string_view collection) { return absl::StrCat("derived_", collection); }
@@ -238,6 +239,7 @@ absl::Status SqliteSession::Derive(const CollectionSql& sql, bool past, int64_t 
     }
     if (absl::Status s = put.Run(); !s.ok()) return s;
   }
+  if (absl::Status s = IndexWords(sql, past, number, derived); !s.ok()) return s;
   return past ? absl::OkStatus() : DeriveLists(sql, number, derived.lists);
 }
 

@@ -167,6 +167,7 @@ absl::Status SqliteSession::Purge() {
   {
     std::unique_lock<std::shared_mutex> turn(shared_->turns, std::defer_lock);
     if (shared_->in_memory) turn.lock();
+    if (absl::Status s = PurgeWords(); !s.ok()) return s;
     if (absl::Status s = db_.Execute("VACUUM"); !s.ok()) return s;
   }
   if (!shared_->in_memory) {

@@ -261,6 +261,7 @@ absl::Status SqliteSession::Select(absl::string_view collection, const Selection
       if (!row.ok()) return row.status();
       if (!*row) return absl::DataLossError("a version is missing");
       Version version = get.ReadVersion();
+      version.superseded = past;
       if (!visit(version)) return absl::OkStatus();
     }
   }
@@ -316,6 +317,15 @@ absl::StatusOr<int64_t> SqliteSession::Count(absl::string_view collection,
   const Watch watch(db_, run_, selection);
   const SelectionSql select(table, selection, *newest);
   int64_t count = 0;
+  if (*newest && selection.heads.kind == Condition::Kind::kTrue) {
+    // By the smallest index, and that of the deleted ones.
+    auto all = db_.Number(absl::StrCat("SELECT count(*) FROM keys_", collection));
+    if (!all.ok() || selection.show_deleted) return all;
+    auto deleted = db_.Number(
+        absl::StrCat("SELECT count(*) FROM keys_", collection, " WHERE delete_time <> 0"));
+    if (!deleted.ok()) return deleted;
+    return *all - *deleted;
+  }
   for (const bool past : {false, true}) {
     if (past && *newest) break;
     auto text = select.From(past);

@@ -19,6 +19,7 @@ absl::Status SqliteSession::Open(bool write) {
   if (write) {
     if (absl::Status s = AddHoldsOne(db_); !s.ok()) return s;
   }
+  if (absl::Status s = AddSearchFunctions(db_); !s.ok()) return s;
   if (absl::Status s = AddFunctions(); !s.ok()) return s;
   return db_.Execute(write ? "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
                            : "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY");
@@ -194,6 +195,7 @@ absl::StatusOr<int64_t> SqliteSession::Supersede(const CollectionSql& sql, absl:
   DETENTE_PREPARE(keys, db_, sql.supersede_keys.c_str());
   const int64_t past = sqlite3_last_insert_rowid(db_.db());
   if (absl::Status s = keys.Bind(past).Bind(until).Bind(number).Run(); !s.ok()) return s;
+  if (absl::Status s = SupersedeWords(sql, number, past); !s.ok()) return s;
   return number;
 }
 

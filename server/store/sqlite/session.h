@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/sqlite/connection.h"
+#include "store/sqlite/search.h"
 #include "store/store.h"
 
 namespace detente::store {
@@ -70,6 +71,10 @@ class SqliteSession : public Writer {
   absl::StatusOr<int64_t> Count(absl::string_view collection, const Selection& selection) override;
   absl::StatusOr<Plan> Explain(absl::string_view collection, const Selection& selection) override;
 
+  // search.cc
+  absl::Status Search(const SearchQuery& query, SearchStatistics* statistics,
+                      absl::FunctionRef<bool(SearchHit&)> visit) override;
+
   absl::StatusOr<std::optional<struct Commit>> FindRequest(absl::string_view actor,
                                                            absl::string_view request_id) override;
   absl::StatusOr<std::vector<Touched>> Touches(Revision revision) override;
@@ -128,6 +133,27 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::vector<Erasure>> Erasures();
 
  private:
+  // search.cc
+  struct ScoredRow {
+    int64_t row;        // see SearchRow
+    double size;        // in words
+    double places = 0;  // of the phrase that is looked at, weighted
+    double score = 0;
+  };
+  absl::Status CountWords(SearchStatistics* statistics);
+  absl::StatusOr<std::vector<ScoredRow>> FindWords(bool past, const SearchMatch& match,
+                                                   const std::function<absl::Status()>& check);
+  // Sets `places` of the rows, which are in order; how many rows of the table have the phrase.
+  absl::StatusOr<int64_t> PlacesOf(bool past, const std::string& phrase,
+                                   const std::function<absl::Status()>& check,
+                                   std::vector<ScoredRow>* rows);
+  static void AddScores(const SearchStatistics& statistics, int64_t frequency,
+                        std::vector<ScoredRow>* rows);
+  // `number` is of a row of head_X, or of past_X.
+  absl::Status IndexWords(const CollectionSql& sql, bool past, int64_t number,
+                          const Derived& derived);
+  absl::Status SupersedeWords(const CollectionSql& sql, int64_t number, int64_t past_number);
+  absl::Status PurgeWords();
   // derived.cc
   absl::Status CheckDerived(const Table& table);
   absl::Status Derive(const CollectionSql& sql, bool past, int64_t number, const Derived& derived);

@@ -139,7 +139,8 @@ class SqliteStore : public Store {
     auto main = std::make_unique<SqliteSession>(shared_);
     if (absl::Status s = main->Open(!options.read_only); !s.ok()) return NotOurs(path, s);
     main_ = std::move(main);
-    return options.read_only ? CheckReadable(path) : Prepare(path);
+    absl::Status status = options.read_only ? CheckReadable(path) : Prepare(path);
+    return status.ok() ? NumberCollections() : status;
   }
 
   absl::StatusOr<std::unique_ptr<Reader>> NewReader() override {
@@ -273,6 +274,11 @@ class SqliteStore : public Store {
       }
       absl::StrAppend(&sql, collection.create);
     }
+    absl::StrAppend(&sql, kSearchTables);
+    for (const auto& [name, collection] : shared_->collections) {
+      absl::StrAppend(&sql, "INSERT OR IGNORE INTO search_collections (collection) VALUES ('", name,
+                      "');");
+    }
     if (*format < kFormat) absl::StrAppend(&sql, "PRAGMA user_version = ", kFormat, ";");
     status = db.Execute(sql);
     if (status.ok()) status = MakeDerived();
@@ -285,6 +291,22 @@ class SqliteStore : public Store {
     if (pending->empty()) return absl::OkStatus();
     status = main_->Purge();
     return ReasonOf(status) == v1::ERASURE_INCOMPLETE ? absl::OkStatus() : status;
+  }
+
+  // By the file's own numbers.
+  absl::Status NumberCollections() {
+    auto list = main_->connection().Once("SELECT ordinal, collection FROM search_collections");
+    if (!list.ok()) return list.status();
+    while (true) {
+      auto row = (*list)->Step("read");
+      if (!row.ok() || !*row) return row.status();
+      const auto known = shared_->collections.find((*list)->Text(1));
+      if (known == shared_->collections.end()) continue;
+      known->second.ordinal = (*list)->Int(0);
+      if (known->second.ordinal > kMaxCollections) {
+        return absl::InternalError("a store has too many collections");
+      }
+    }
   }
 
   absl::StatusOr<bool> HasTable(absl::string_view name) {

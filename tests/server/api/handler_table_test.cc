@@ -336,19 +336,6 @@ TEST_F(HandlerTableTest, BatchGetLimits) {
                LIMIT_EXCEEDED);
 }
 
-TEST_F(HandlerTableTest, WhatIsNotServedYetSaysSo) {
-  v1::ListPersonsRequest list;
-  list.set_filter("note = 'x'");
-  const std::string path = absl::StrCat(kPersons, "ListPersons");
-  EXPECT_FAILS(Call<v1::ListPersonsResponse>(path, list), kUnimplemented, METHOD_NOT_IMPLEMENTED);
-  list.Clear();
-  list.set_order_by("note");
-  EXPECT_FAILS(Call<v1::ListPersonsResponse>(path, list), kUnimplemented, METHOD_NOT_IMPLEMENTED);
-  list.Clear();
-  list.set_return_total_size(true);
-  EXPECT_FAILS(Call<v1::ListPersonsResponse>(path, list), kUnimplemented, METHOD_NOT_IMPLEMENTED);
-}
-
 // --- writes -------------------------------------------------------------------------------------
 
 TEST_F(HandlerTableTest, BatchWriteLimits) {

@@ -690,7 +690,99 @@ TEST(SqliteFileTest, TheFirstFormatIsBroughtUp) {
     salt = now.salt;
     EXPECT_THAT(*reader->Touches(1), ElementsAre(Touched{"things", "x", Change::kUnknown}));
     EXPECT_EQ(*reader->RevisionAt(15), 1);
+    EXPECT_FALSE(*reader->IsDerived("things"));
   }
+}
+
+// As the second version wrote it: rows without numbers, nothing to find them by.
+constexpr char kFormat2[] = R"sql(
+PRAGMA journal_mode = WAL;
+PRAGMA application_id = 1156009598; PRAGMA user_version = 2;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE commits (
+  revision INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
+  method TEXT NOT NULL, request_id TEXT NOT NULL, request_hash BLOB NOT NULL);
+CREATE UNIQUE INDEX commits_request ON commits (request_id, actor) WHERE request_id <> '';
+CREATE INDEX commits_actor ON commits (actor, revision) WHERE actor <> '';
+CREATE TABLE touches (
+  revision INTEGER, ordinal INTEGER, collection TEXT NOT NULL, id TEXT NOT NULL,
+  change INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (revision, ordinal)) WITHOUT ROWID;
+CREATE TABLE refs (target TEXT, referrer TEXT, PRIMARY KEY (target, referrer)) WITHOUT ROWID;
+CREATE TABLE snapshots (
+  id TEXT PRIMARY KEY, revision INTEGER NOT NULL, title TEXT NOT NULL, create_time INTEGER NOT NULL,
+  actor TEXT NOT NULL, checksum TEXT NOT NULL, current_checksum TEXT NOT NULL,
+  record_count INTEGER NOT NULL, erased_count INTEGER NOT NULL, delete_time INTEGER NOT NULL)
+  WITHOUT ROWID;
+CREATE TABLE kept_leaves (
+  collection TEXT, id TEXT, since INTEGER, leaf TEXT NOT NULL, PRIMARY KEY (collection, id, since))
+  WITHOUT ROWID;
+CREATE TABLE erasures (
+  uid_hash TEXT PRIMARY KEY, id TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE head_things (
+  id TEXT NOT NULL UNIQUE, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
+  salt BLOB NOT NULL);
+CREATE TABLE past_things (
+  id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL, create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL, payload BLOB NOT NULL,
+  salt BLOB NOT NULL, until INTEGER NOT NULL, UNIQUE (id, since));
+INSERT INTO meta VALUES ('page_token_key', x'00');
+INSERT INTO commits VALUES (1, 10, 'a', 'r', 'm', '', x''), (2, 20, 'a', 'r', 'm', '', x''),
+  (3, 30, 'a', 'r', 'm', '', x'');
+INSERT INTO past_things VALUES ('x', 'u', 1, 10, 10, 0, x'00ff01', x'aa', 2),
+  ('x', 'u', 2, 10, 20, 20, x'', x'aa', 3);
+INSERT INTO head_things VALUES ('x', 'u', 3, 10, 30, 0, x'61006200', x'aa'),
+  ('erased-1', 'v', 2, 20, 20, 20, x'', x'');
+)sql";
+
+TEST(SqliteFileTest, TheSecondFormatIsBroughtUp) {
+  detente::testing::TempDir folder;
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(folder.File().c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, kFormat2, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+  sqlite3_close(db);
+  SqliteOptions read_only;
+  read_only.read_only = true;
+  EXPECT_FAILS(OpenStatus(folder.File(), read_only), kFailedPrecondition, STORE_UNUSABLE);
+  const Version newest{"x", "u", 3, 10, 30, 0, std::string("a\0b\0", 4), "\xaa"};
+  const Version second{"x", "u", 2, 10, 20, 20, "", "\xaa"};
+  const Version first{"x", "u", 1, 10, 10, 0, std::string("\0\xff\1", 3), "\xaa"};
+  const Version erased{"erased-1", "v", 2, 20, 20, 20, "", ""};
+  for (int times = 0; times < 2; ++times) {
+    auto store = OpenSqlite(folder.File(), kTables, {});
+    ASSERT_OK(store);
+    Writer& writer = *(*store)->writer();
+    EXPECT_THAT(Listed(writer, "things", kNewest), ElementsAre(erased, newest));
+    EXPECT_THAT(RevisionsOf(writer, "things", "x"), ElementsAre(newest, second, first));
+    EXPECT_TRUE(*writer.IsDerived("others")) << "of a collection without versions";
+    EXPECT_FALSE(*writer.IsDerived("things"));
+  }
+  auto store = OpenSqlite(folder.File(), kTables, {});
+  ASSERT_OK(store);
+  Writer& writer = *(*store)->writer();
+  ASSERT_OK(writer.BeginDeriving("things"));
+  std::vector<Version> underived;
+  ASSERT_OK(writer.Underived("things", [&](Version& version) {
+    underived.push_back(version);
+    return true;
+  }));
+  EXPECT_THAT(underived, ElementsAre(newest, erased, first, second));
+  ASSERT_OK(writer.Begin());
+  for (const Version& version : underived) {
+    ASSERT_OK(writer.PutDerived("things", version.id, version.since, {}));
+  }
+  ASSERT_OK(writer.Commit());
+  ASSERT_OK(writer.EndDeriving("things"));
+  EXPECT_TRUE(*writer.IsDerived("things"));
+  Selection selection;
+  selection.view.revision = 1;
+  selection.show_deleted = true;
+  EXPECT_EQ(*writer.Count("things", selection), 1);
+  selection.view.revision = 3;
+  EXPECT_EQ(*writer.Count("things", selection), 2);
+  PutOne(writer, "things", MakeVersion("x", 4, "four"), true, MakeCommit(4));
+  EXPECT_EQ(*writer.Count("things", selection), 2);
 }
 
 TEST(SqliteFileTest, PathsAreNotUris) {

@@ -412,8 +412,8 @@ class Pair {
     ASSERT_OK(writer().Begin());
     ASSERT_OK(writer().Put("things", row.version, row.derived, before != nullptr));
     ASSERT_OK(writer().PutReferences(
-        "things/" + id, before == nullptr ? std::vector<std::string>() : before->references,
-        row.references));
+        "things/" + id, revision,
+        before == nullptr ? std::vector<std::string>() : before->references, row.references));
     Commit commit;
     commit.revision = revision;
     ASSERT_OK(writer().PutCommit(commit, {}));

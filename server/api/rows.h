@@ -1,0 +1,25 @@
+// The records that questions over many of them are asked of, as the values that the question needs.
+#pragma once
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "api/method.h"
+#include "api/selected.h"
+#include "google/protobuf/message.h"
+#include "query/leaf.h"
+
+namespace detente::api {
+
+// What takes the records, one of the two for each: either gives the same result.
+struct RowTaker {
+  absl::FunctionRef<absl::Status(absl::Span<const query::Datum>)> values;  // one for each leaf
+  absl::FunctionRef<absl::Status(const google::protobuf::Message&)> record;
+};
+
+// Visits the records that are selected, in any order: from the store's columns where these hold all
+// leaves and the whole filter, otherwise as messages. An error of the taker ends it.
+absl::Status VisitRows(const Call& call, const engine::Resource& resource, const Selected& selected,
+                       absl::Span<const query::Leaf* const> leaves, const RowTaker& taker);
+
+}  // namespace detente::api

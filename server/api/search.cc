@@ -1,0 +1,330 @@
+// SearchRecords: what is found is scored and counted by the store; here it is put in order, by
+// pages, and shown.
+#include "query/search.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "api/method.h"
+#include "api/page.h"
+#include "api/request.h"
+#include "detente/v1/query_service.pb.h"
+#include "engine/validate.h"
+#include "error/error.h"
+#include "query/filter.h"
+#include "query/highlight.h"
+#include "query/nearest.h"
+
+namespace detente::api {
+namespace {
+
+using engine::Resource;
+using store::SearchHit;
+using store::SearchStatistics;
+
+struct Found {
+  double score;
+  std::string name;
+  const Resource* resource;
+};
+
+// The best first.
+bool Before(const Found& a, const Found& b) {
+  return a.score != b.score ? a.score > b.score : a.name < b.name;
+}
+
+// What a page token carries: the last hit, and the statistics that all pages are scored with.
+struct Position {
+  double score = 0;
+  std::string name;
+  SearchStatistics statistics;
+
+  std::string Encode() const;
+  static absl::StatusOr<Position> Decode(absl::string_view bytes);
+};
+
+void PutVarint(uint64_t value, std::string* out) {
+  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
+  out->push_back(static_cast<char>(value));
+}
+
+std::optional<uint64_t> TakeVarint(absl::string_view* bytes) {
+  uint64_t value = 0;
+  for (int shift = 0; shift < 64 && !bytes->empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes->front());
+    bytes->remove_prefix(1);
+    value |= uint64_t{byte & 0x7Fu} << shift;
+    if (byte < 0x80) return value;
+  }
+  return std::nullopt;
+}
+
+std::string Position::Encode() const {
+  uint64_t bits = 0;
+  std::memcpy(&bits, &score, sizeof bits);
+  std::string out;
+  PutVarint(bits, &out);
+  PutVarint(static_cast<uint64_t>(statistics.documents), &out);
+  PutVarint(static_cast<uint64_t>(statistics.words), &out);
+  PutVarint(statistics.frequencies.size(), &out);
+  for (const int64_t count : statistics.frequencies) PutVarint(static_cast<uint64_t>(count), &out);
+  return out + name;
+}
+
+absl::StatusOr<Position> Position::Decode(absl::string_view bytes) {
+  Position position;
+  const auto bits = TakeVarint(&bytes), documents = TakeVarint(&bytes), words = TakeVarint(&bytes),
+             size = TakeVarint(&bytes);
+  if (!bits || !documents || !words || !size) {
+    return absl::InternalError("a sealed page token holds no position");
+  }
+  std::memcpy(&position.score, &*bits, sizeof position.score);
+  position.statistics.documents = static_cast<int64_t>(*documents);
+  position.statistics.words = static_cast<int64_t>(*words);
+  for (uint64_t i = 0; i < *size; ++i) {
+    const auto count = TakeVarint(&bytes);
+    if (!count) return absl::InternalError("a sealed page token holds no position");
+    position.statistics.frequencies.push_back(static_cast<int64_t>(*count));
+  }
+  position.name = std::string(bytes);
+  return position;
+}
+
+// The resources that are asked for; all where none is named.
+absl::Status ResourcesOf(const Call& call, std::vector<const Resource*>* resources) {
+  const engine::Registry& registry = call.engine.registry();
+  const auto* reflection = call.request.GetReflection();
+  const auto* field = FieldOf(call.request, "collections");
+  const int count = reflection->FieldSize(call.request, field);
+  std::vector<absl::string_view> known;
+  for (const auto& resource : registry.resources()) {
+    known.push_back(resource->collection);
+    if (count == 0) resources->push_back(resource.get());
+  }
+  std::vector<Violation> violations;
+  for (int i = 0; i < count; ++i) {
+    const std::string name = reflection->GetRepeatedString(call.request, field, i);
+    const auto found = std::find_if(registry.resources().begin(), registry.resources().end(),
+                                    [&](const auto& r) { return r->collection == name; });
+    if (found != registry.resources().end()) {
+      resources->push_back(found->get());
+      continue;
+    }
+    const std::string nearest = query::Nearest(name, known);
+    violations.push_back(
+        {absl::StrCat("collections[", i, "]"),
+         absl::StrCat("`", name.substr(0, 128), "`: no such collection",
+                      nearest.empty() ? "" : absl::StrCat("; did you mean `", nearest, "`?"))});
+  }
+  std::sort(resources->begin(), resources->end());
+  resources->erase(std::unique(resources->begin(), resources->end()), resources->end());
+  return violations.empty() ? absl::OkStatus() : InvalidFields(violations);
+}
+
+using Filters = std::map<const Resource*, query::Filter>;
+
+// For each resource the filter that is asked for; none where none is.
+absl::Status FiltersOf(const Call& call, const std::vector<const Resource*>& resources,
+                       Filters* filters) {
+  const std::string text = GetString(call.request, "filter");
+  if (text.empty()) return absl::OkStatus();
+  for (const Resource* resource : resources) {
+    auto filter = query::Filter::Parse(text, resource->type);
+    if (!filter.ok()) return filter.status();
+    filters->emplace(resource, *std::move(filter));
+  }
+  return absl::OkStatus();
+}
+
+// Takes what is found, in any order, and keeps what comes first behind a position.
+class Best {
+ public:
+  Best(size_t size, const Position* after) : size_(size), after_(after) {}
+
+  bool Behind(const Found& found) const {
+    return after_ == nullptr || Before({after_->score, after_->name, nullptr}, found);
+  }
+  void Take(Found found) {
+    if (!Behind(found)) return;
+    if (heap_.size() == size_ && !Before(found, heap_.front())) return;
+    heap_.push_back(std::move(found));
+    std::push_heap(heap_.begin(), heap_.end(), Before);
+    if (heap_.size() <= size_) return;
+    std::pop_heap(heap_.begin(), heap_.end(), Before);
+    heap_.pop_back();
+  }
+  std::vector<Found> Sorted() && {
+    std::sort_heap(heap_.begin(), heap_.end(), Before);
+    return std::move(heap_);
+  }
+
+ private:
+  const size_t size_;
+  const Position* after_;
+  std::vector<Found> heap_;  // its front is the last one
+};
+
+class Searcher {
+ public:
+  explicit Searcher(const Call& call) : call_(call) {}
+
+  absl::StatusOr<Bytes> Run() {
+    absl::Status status = Read();
+    if (!status.ok()) return status;
+    auto leased = call_.engine.LeaseReader();
+    if (!leased.ok()) return leased.status();
+    store::Reader& reader = **leased;
+    Best best(static_cast<size_t>(page_.size) + 1, first_ ? nullptr : &after_);
+    std::vector<Found> unfiltered;
+    status = reader.Search(search_, &after_.statistics, [&](SearchHit& hit) {
+      const auto resource = resources_by_collection_.find(hit.collection);
+      if (resource == resources_by_collection_.end()) return true;
+      Found found{hit.score, absl::StrCat(hit.collection, "/", hit.id), resource->second};
+      if (!filters_.empty()) {
+        unfiltered.push_back(std::move(found));
+      } else {
+        ++counts_[found.resource];
+        best.Take(std::move(found));
+      }
+      return true;
+    });
+    if (status.ok() && !filters_.empty()) status = Filter(reader, std::move(unfiltered), &best);
+    if (!status.ok()) return status;
+    return Answer(reader, std::move(best).Sorted());
+  }
+
+ private:
+  absl::Status Read() {
+    const std::string text = GetString(call_.request, "query");
+    auto root = query::ParseSearch(text);
+    absl::Status status = root.status();
+    std::vector<const Resource*> resources;
+    absl::Status known = ResourcesOf(call_, &resources);
+    Collect(known, &status);
+    if (known.ok()) Collect(FiltersOf(call_, resources, &filters_), &status);
+    auto page = PageOf(call_);
+    Collect(page.status(), &status);
+    if (!status.ok()) return status;
+    page_ = *std::move(page);
+    first_ = page_.last.empty();
+    if (!first_) {
+      auto position = Position::Decode(page_.last);
+      if (!position.ok()) return position.status();
+      after_ = *std::move(position);
+    }
+    search_.view = page_.view;
+    search_.root = *std::move(root);
+    for (const Resource* resource : resources) {
+      search_.collections.push_back(resource->collection);
+      resources_by_collection_.emplace(resource->collection, resource);
+    }
+    search_.check = [this] {
+      if (call_.context.cancelled && call_.context.cancelled()) return CallCancelled();
+      return call_.context.deadline <= absl::Now() ? DeadlinePassed() : absl::OkStatus();
+    };
+    return absl::OkStatus();
+  }
+
+  // The record of a hit; null where an erasure has come between.
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> RecordOf(store::Reader& reader,
+                                                                      const Found& found) {
+    const Resource& resource = *found.resource;
+    auto version = reader.Get(resource.collection,
+                              absl::string_view(found.name).substr(resource.collection.size() + 1),
+                              page_.view);
+    if (!version.ok()) return version.status();
+    if (!version->has_value()) return nullptr;
+    return engine::ParseRecord(resource, **version);
+  }
+
+  // On the first page all are looked at, to count them; later on, those that can be on the page.
+  absl::Status Filter(store::Reader& reader, std::vector<Found> all, Best* best) {
+    std::sort(all.begin(), all.end(), Before);
+    int taken = 0;
+    for (Found& found : all) {
+      if (absl::Status s = search_.check(); !s.ok()) return s;
+      if (!best->Behind(found)) continue;
+      auto record = RecordOf(reader, found);
+      if (!record.ok()) return record.status();
+      if (*record == nullptr || !filters_[found.resource].Matches(**record)) continue;
+      ++counts_[found.resource];
+      best->Take(std::move(found));
+      if (!first_ && ++taken > page_.size) break;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Bytes> Answer(store::Reader& reader, const std::vector<Found>& hits) {
+    PageFiller filler(call_, page_, "hits");
+    for (const Found& found : hits) {
+      auto record = RecordOf(reader, found);
+      if (!record.ok()) return record.status();
+      if (*record == nullptr) continue;
+      Position position{found.score, found.name, after_.statistics};
+      if (!filler.Take(EncodeHit(found, **record), position.Encode())) break;
+    }
+    if (absl::Status s = filler.status(); !s.ok()) return s;
+    ResponseWriter& response = filler.response();
+    response.SetText("next_page_token", filler.NextPageToken());
+    if (first_) AddCounts(&response);
+    response.SetNumber("revision", page_.view.revision);
+    return response.Take();
+  }
+
+  std::string EncodeHit(const Found& found, const google::protobuf::Message& record) {
+    v1::SearchRecordsResponse::Hit hit;
+    hit.set_name(found.name);
+    if (const auto names = query::NamesOf(record); !names.empty()) hit.set_display_name(names[0]);
+    hit.set_score(found.score);
+    for (query::Highlight& highlight : query::HighlightsOf(record, search_.root)) {
+      auto* out = hit.add_highlights();
+      out->set_path(std::move(highlight.path));
+      for (query::Highlight::Part& part : highlight.parts) {
+        auto* piece = out->add_parts();
+        piece->set_text(std::move(part.text));
+        piece->set_matched(part.matched);
+      }
+    }
+    return engine::EncodePayload(hit);
+  }
+
+  void AddCounts(ResponseWriter* response) {
+    std::vector<std::pair<int32_t, std::string>> facets;
+    int32_t total = 0;
+    for (const auto& [resource, count] : counts_) {
+      facets.emplace_back(-count, resource->collection);
+      total += count;
+    }
+    std::sort(facets.begin(), facets.end());
+    for (const auto& [count, collection] : facets) {
+      v1::SearchRecordsResponse::Facet facet;
+      facet.set_collection(collection);
+      facet.set_count(-count);
+      response->Add("facets", engine::EncodePayload(facet));
+    }
+    response->SetNumber("total_size", total);
+  }
+
+  const Call& call_;
+  store::SearchQuery search_;
+  std::map<std::string, const Resource*, std::less<>> resources_by_collection_;
+  Filters filters_;
+  Page page_;
+  bool first_ = true;
+  Position after_;  // of the first page, the statistics alone
+  std::map<const Resource*, int32_t> counts_;
+};
+
+}  // namespace
+
+void HandleSearchRecords(const Call& call, Done done) { done(Searcher(call).Run()); }
+
+}  // namespace detente::api

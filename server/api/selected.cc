@@ -1,0 +1,96 @@
+#include "api/selected.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "api/request.h"
+#include "error/error.h"
+
+namespace detente::api {
+namespace {
+
+// What is held at once of records that wait to be looked at.
+constexpr size_t kMaxHeldBytes = size_t{2} << 20;
+constexpr int64_t kMaxHeld = 10'000;
+constexpr int64_t kGrowth = 4;
+
+absl::StatusOr<bool> Matches(const engine::Resource& resource, const Selected& selected,
+                             const store::Version& version) {
+  if (version.superseded ? selected.lowered.past_exact : selected.lowered.heads_exact) return true;
+  auto record = engine::ParseRecord(resource, version);
+  if (!record.ok()) return record.status();
+  return selected.filter.Matches(**record);
+}
+
+}  // namespace
+
+absl::StatusOr<Selected> SelectedOf(const Call& call, const engine::Resource& resource,
+                                    bool in_groups) {
+  auto filter = query::Filter::Parse(GetString(call.request, "filter"), resource.type);
+  absl::StatusOr<std::vector<store::Order>> order;
+  order = std::vector<store::Order>();
+  if (!in_groups && FieldOf(call.request, "order_by") != nullptr) {
+    order =
+        query::ParseOrder(GetString(call.request, "order_by"), resource.type, *resource.columns);
+  }
+  absl::Status status = filter.status();
+  Collect(order.status(), &status);
+  if (!status.ok()) return status;
+  Selected selected;
+  selected.filter = *std::move(filter);
+  const bool show_deleted =
+      FieldOf(call.request, "show_deleted") != nullptr && GetBool(call.request, "show_deleted");
+  selected.lowered = selected.filter.Lower(*resource.columns, show_deleted);
+  selected.selection.show_deleted = show_deleted;
+  selected.selection.heads = selected.lowered.heads;
+  selected.selection.past = selected.lowered.past;
+  selected.selection.order = *std::move(order);
+  selected.selection.check = [&context = call.context] { return CheckCall(context); };
+  return selected;
+}
+
+absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
+                           const Selected& selected, int64_t size,
+                           absl::FunctionRef<bool(store::Version&)> visit) {
+  store::Selection selection = selected.selection;
+  selection.limit = size;
+  while (true) {
+    std::vector<store::Version> held;
+    size_t bytes = 0;
+    absl::Status status = call.engine.Select(resource, selection, [&](store::Version& version) {
+      bytes += version.payload.size();
+      held.push_back(std::move(version));
+      return bytes < kMaxHeldBytes;
+    });
+    if (!status.ok()) return status;
+    for (store::Version& version : held) {
+      auto matches = Matches(resource, selected, version);
+      if (!matches.ok()) return matches.status();
+      const std::string id = version.id;
+      if (*matches && !visit(version)) return absl::OkStatus();
+      selection.after = id;
+    }
+    if (static_cast<int64_t>(held.size()) < selection.limit && bytes < kMaxHeldBytes) {
+      return absl::OkStatus();
+    }
+    if (status = CheckCall(call.context); !status.ok()) return status;
+    // Few of the rows matched: go on in longer strides.
+    selection.limit = std::min(selection.limit * kGrowth, kMaxHeld);
+  }
+}
+
+absl::StatusOr<int64_t> CountSelected(const Call& call, const engine::Resource& resource,
+                                      const Selected& selected) {
+  if (selected.exact()) return call.engine.Count(resource, selected.selection);
+  Selected unordered = selected;
+  unordered.selection.order.clear();
+  unordered.selection.after.clear();
+  int64_t count = 0;
+  absl::Status status = VisitSelected(call, resource, unordered, kMaxHeld,
+                                      [&](store::Version&) { return ++count > 0; });
+  if (!status.ok()) return status;
+  return count;
+}
+
+}  // namespace detente::api

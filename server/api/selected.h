@@ -1,0 +1,41 @@
+// Which records a call is about, and in which order: its filter and order_by, as the store finds
+// them and as they are looked at record by record.
+#pragma once
+
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "api/method.h"
+#include "query/filter.h"
+#include "store/store.h"
+
+namespace detente::api {
+
+struct Selected {
+  query::Filter filter;
+  query::Lowered lowered;
+  store::Selection selection;  // its view is not set
+
+  // All records by name.
+  bool everything() const { return filter.everything() && selection.order.empty(); }
+  // The store's conditions are the filter, of heads and of superseded versions.
+  bool exact() const { return lowered.heads_exact && lowered.past_exact; }
+};
+
+// Reads filter, order_by and show_deleted, those that the request has. `in_groups`: its order_by is
+// of groups, not of records.
+absl::StatusOr<Selected> SelectedOf(const Call& call, const engine::Resource& resource,
+                                    bool in_groups = false);
+
+// Visits the versions that match, in order, after selection.after, until `visit` says false. Of
+// about `size` of them the store is asked first. Nothing is being read while `visit` runs.
+absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
+                           const Selected& selected, int64_t size,
+                           absl::FunctionRef<bool(store::Version&)> visit);
+
+// How many match.
+absl::StatusOr<int64_t> CountSelected(const Call& call, const engine::Resource& resource,
+                                      const Selected& selected);
+
+}  // namespace detente::api

@@ -1,0 +1,376 @@
+#include "query/leaf.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "detente/v1/values.pb.h"
+#include "error/error.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "google/type/date.pb.h"
+#include "query/nearest.h"
+#include "store/selection.h"
+#include "values/messages.h"
+
+namespace detente::query {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+using Kind = Leaf::Kind;
+
+// Dates that are read anew once so many have been kept.
+constexpr size_t kMaxCachedDates = 100'000;
+// Fields up to this number are the row's, not the payload's.
+constexpr int kLastRowField = 7;
+
+Kind KindOf(const FieldDescriptor* field) {
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      return Kind::kText;
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return Kind::kBool;
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return Kind::kEnum;
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+    case FieldDescriptor::CPPTYPE_FLOAT:
+      return Kind::kNumber;
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      break;
+    default:
+      return Kind::kInteger;
+  }
+  const Descriptor* type = field->message_type();
+  if (type == v1::UncertainDate::descriptor()) return Kind::kDate;
+  if (type == v1::Estimate::descriptor()) return Kind::kEstimate;
+  if (type == google::type::Date::descriptor()) return Kind::kDay;
+  if (type == google::protobuf::Timestamp::descriptor()) return Kind::kTime;
+  return Kind::kMessage;
+}
+
+bool HasParts(Kind kind) {
+  return kind == Kind::kDate || kind == Kind::kDay || kind == Kind::kTime;
+}
+
+std::string NoSuchField(const Descriptor* type, absl::string_view name, size_t position) {
+  std::vector<absl::string_view> names;
+  for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
+  const std::string nearest = Nearest(name, names);
+  return absl::StrCat(type->name(), " has no field `", name, "`",
+                      nearest.empty() ? "" : absl::StrCat("; did you mean `", nearest, "`?"),
+                      " at position ", position);
+}
+
+int64_t IntegerOf(const Message& holder, const FieldDescriptor* field, int index) {
+  const Reflection* reflection = holder.GetReflection();
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+      return index < 0 ? reflection->GetInt32(holder, field)
+                       : reflection->GetRepeatedInt32(holder, field, index);
+    case FieldDescriptor::CPPTYPE_INT64:
+      return index < 0 ? reflection->GetInt64(holder, field)
+                       : reflection->GetRepeatedInt64(holder, field, index);
+    case FieldDescriptor::CPPTYPE_UINT32:
+      return index < 0 ? reflection->GetUInt32(holder, field)
+                       : reflection->GetRepeatedUInt32(holder, field, index);
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return static_cast<int64_t>(
+          std::min<uint64_t>(index < 0 ? reflection->GetUInt64(holder, field)
+                                       : reflection->GetRepeatedUInt64(holder, field, index),
+                             std::numeric_limits<int64_t>::max()));
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return index < 0 ? reflection->GetBool(holder, field)
+                       : reflection->GetRepeatedBool(holder, field, index);
+    default:
+      return index < 0 ? reflection->GetEnumValue(holder, field)
+                       : reflection->GetRepeatedEnumValue(holder, field, index);
+  }
+}
+
+double NumberOf(const Message& holder, const FieldDescriptor* field, int index) {
+  const Reflection* reflection = holder.GetReflection();
+  if (field->cpp_type() == FieldDescriptor::CPPTYPE_FLOAT) {
+    return index < 0 ? reflection->GetFloat(holder, field)
+                     : reflection->GetRepeatedFloat(holder, field, index);
+  }
+  return index < 0 ? reflection->GetDouble(holder, field)
+                   : reflection->GetRepeatedDouble(holder, field, index);
+}
+
+void ReadEstimate(const v1::Estimate& estimate, Datum* datum) {
+  datum->present = estimate.has_low() || estimate.has_best() || estimate.has_high();
+  if (!datum->present) return;
+  datum->bounds = values::BoundsOf(estimate);
+  if (estimate.has_best()) datum->best = estimate.best();
+}
+
+void ReadDate(int state, absl::string_view edtf, Datum* datum) {
+  datum->present =
+      state == v1::UncertainDate::UNKNOWN || (state == v1::UncertainDate::VALUE && !edtf.empty());
+  datum->integer = state;
+  if (state == v1::UncertainDate::VALUE) datum->text = edtf;
+}
+
+void ReadMessage(Kind kind, const Message& message, Datum* datum) {
+  switch (kind) {
+    case Kind::kDate: {
+      const auto& date = static_cast<const v1::UncertainDate&>(message);
+      return ReadDate(date.state(), date.edtf(), datum);
+    }
+    case Kind::kEstimate:
+      return ReadEstimate(static_cast<const v1::Estimate&>(message), datum);
+    case Kind::kDay: {
+      const auto& date = static_cast<const google::type::Date&>(message);
+      datum->present = values::IsCivil({date.year(), date.month(), date.day()});
+      if (datum->present) datum->integer = values::DaysOf(date);
+      return;
+    }
+    case Kind::kTime: {
+      const auto& time = static_cast<const google::protobuf::Timestamp&>(message);
+      datum->present = true;
+      datum->integer = time.seconds() * 1'000'000 + time.nanos() / 1'000;
+      return;
+    }
+    default:
+      datum->present = true;
+  }
+}
+
+Datum ReadMapEntry(const Leaf& leaf, const Message& holder) {
+  const FieldDescriptor* map = leaf.path.back();
+  const FieldDescriptor* key = map->message_type()->map_key();
+  const Reflection* reflection = holder.GetReflection();
+  for (int i = 0; i < reflection->FieldSize(holder, map); ++i) {
+    const Message& entry = reflection->GetRepeatedMessage(holder, map, i);
+    std::string scratch;
+    if (entry.GetReflection()->GetStringReference(entry, key, &scratch) != *leaf.map_key) continue;
+    Leaf value;
+    value.path = {map->message_type()->map_value()};
+    value.kind = leaf.kind;
+    return ReadDatum(value, entry, -1);
+  }
+  return {};
+}
+
+int64_t IntegerOf(const store::Value& value, int64_t otherwise = 0) {
+  const auto* integer = std::get_if<int64_t>(&value);
+  return integer == nullptr ? otherwise : *integer;
+}
+
+}  // namespace
+
+bool Leaf::repeated() const {
+  return std::any_of(path.begin(), path.end(), [](const FieldDescriptor* field) {
+    return field->is_repeated() && !field->is_map();
+  });
+}
+
+const FieldDescriptor* Leaf::field() const {
+  return map_key.has_value() ? path.back()->message_type()->map_value() : path.back();
+}
+
+absl::StatusOr<Leaf> ParseLeaf(absl::string_view text, const Descriptor* type,
+                               absl::string_view field) {
+  if (text.empty()) return InvalidField(field, "is required: the path of a field");
+  if (text.size() > kMaxLeafBytes) {
+    return InvalidField(field, absl::StrCat("longer than ", kMaxLeafBytes, " bytes"));
+  }
+  Leaf leaf;
+  leaf.text = std::string(text);
+  size_t position = 0;
+  for (absl::string_view name : absl::StrSplit(text, '.')) {
+    auto fail = [&](absl::string_view what) {
+      return InvalidField(field, absl::StrCat("`", text, "`: ", what));
+    };
+    if (!leaf.path.empty()) {
+      const FieldDescriptor* last = leaf.path.back();
+      if (leaf.part.has_value() || leaf.map_key.has_value()) {
+        return fail(absl::StrCat("nothing follows `", leaf.text.substr(0, position - 1), "`"));
+      }
+      if (last->is_map()) {
+        if (last->message_type()->map_key()->type() != FieldDescriptor::TYPE_STRING ||
+            KindOf(last->message_type()->map_value()) == Kind::kMessage || name.empty()) {
+          return fail(absl::StrCat("the key of an entry of ", last->name(), " expected"));
+        }
+        leaf.map_key = std::string(name);
+        leaf.kind = KindOf(last->message_type()->map_value());
+        position += name.size() + 1;
+        continue;
+      }
+      if (HasParts(leaf.kind)) leaf.part = ParseDatePart(name);
+      if (leaf.part.has_value()) {
+        position += name.size() + 1;
+        continue;
+      }
+      if (last->message_type() == nullptr || leaf.kind == Kind::kTime) {
+        return fail(absl::StrCat(last->name(), HasParts(leaf.kind)
+                                                   ? " has the parts year, quarter, month, day"
+                                                   : " has no fields"));
+      }
+      type = last->message_type();
+    }
+    const FieldDescriptor* next = type->FindFieldByName(std::string(name));
+    if (next == nullptr) return fail(NoSuchField(type, name, position));
+    leaf.path.push_back(next);
+    leaf.kind = next->is_map() ? Kind::kMessage : KindOf(next);
+    position += name.size() + 1;
+  }
+  return leaf;
+}
+
+Datum ReadDatum(const Leaf& leaf, const Message& holder, int index) {
+  Datum datum;
+  if (leaf.map_key.has_value()) return ReadMapEntry(leaf, holder);
+  const FieldDescriptor* field = leaf.path.back();
+  const Reflection* reflection = holder.GetReflection();
+  if (index < 0 && field->has_presence() && !reflection->HasField(holder, field)) return datum;
+  switch (leaf.kind) {
+    case Kind::kText: {
+      // Messages of generated code give their own string.
+      std::string scratch;
+      const std::string& text =
+          index < 0 ? reflection->GetStringReference(holder, field, &scratch)
+                    : reflection->GetRepeatedStringReference(holder, field, index, &scratch);
+      datum.present = !text.empty();
+      datum.text = text;
+      break;
+    }
+    case Kind::kInteger:
+    case Kind::kBool:
+    case Kind::kEnum:
+      datum.integer = IntegerOf(holder, field, index);
+      datum.present = leaf.kind != Kind::kEnum || datum.integer != 0;
+      break;
+    case Kind::kNumber:
+      datum.number = NumberOf(holder, field, index);
+      datum.present = true;
+      break;
+    default:
+      ReadMessage(leaf.kind,
+                  index < 0 ? reflection->GetMessage(holder, field)
+                            : reflection->GetRepeatedMessage(holder, field, index),
+                  &datum);
+  }
+  return datum;
+}
+
+std::optional<std::vector<int>> ColumnsOf(const Leaf& leaf, const Columns& columns) {
+  if (leaf.repeated() || leaf.map_key.has_value() || leaf.kind == Kind::kMessage) {
+    return std::nullopt;
+  }
+  std::vector<std::string> below;
+  if (leaf.kind == Kind::kDate) below = {"state", "edtf"};
+  if (leaf.kind == Kind::kEstimate) below = {"low", "best", "high", "approximate"};
+  std::vector<int> found;
+  auto path = leaf.path;
+  if (below.empty()) {
+    const auto column = columns.FindColumn(path);
+    // Of a name, the column has the id alone.
+    if (!column.has_value() || *column == store::kRowId) return std::nullopt;
+    return std::vector<int>{*column};
+  }
+  for (const std::string& name : below) {
+    path.push_back(leaf.path.back()->message_type()->FindFieldByName(name));
+    const auto column = columns.FindColumn(path);
+    if (!column.has_value()) return std::nullopt;
+    found.push_back(*column);
+    path.pop_back();
+  }
+  return found;
+}
+
+Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values) {
+  Datum datum;
+  switch (leaf.kind) {
+    case Kind::kText:
+      if (const auto* text = std::get_if<std::string>(&values[0])) {
+        datum.present = !text->empty();
+        datum.text = *text;
+      }
+      break;
+    case Kind::kNumber:
+      if (const auto* number = std::get_if<double>(&values[0])) {
+        datum.present = true;
+        datum.number = *number;
+      }
+      break;
+    case Kind::kDate: {
+      const auto* text = std::get_if<std::string>(&values[1]);
+      ReadDate(static_cast<int>(IntegerOf(values[0])),
+               text == nullptr ? absl::string_view() : absl::string_view(*text), &datum);
+      break;
+    }
+    case Kind::kEstimate: {
+      v1::Estimate estimate;
+      if (const auto* low = std::get_if<int64_t>(&values[0])) estimate.set_low(*low);
+      if (const auto* best = std::get_if<int64_t>(&values[1])) estimate.set_best(*best);
+      if (const auto* high = std::get_if<int64_t>(&values[2])) estimate.set_high(*high);
+      estimate.set_approximate(IntegerOf(values[3]) != 0);
+      ReadEstimate(estimate, &datum);
+      break;
+    }
+    default:
+      if (const auto* integer = std::get_if<int64_t>(&values[0])) {
+        // The row's times are 0 where they are not set.
+        const bool of_row = leaf.kind == Kind::kTime && leaf.path.size() == 1 &&
+                            leaf.path[0]->number() <= kLastRowField;
+        const bool zero_is_unset = leaf.kind == Kind::kEnum || of_row;
+        datum.integer = *integer;
+        datum.present = *integer != 0 || !zero_is_unset;
+      }
+  }
+  return datum;
+}
+
+std::string TextOfNumber(double number) {
+  std::string text = absl::StrFormat("%.15g", number);
+  if (std::strtod(text.c_str(), nullptr) != number) text = absl::StrFormat("%.17g", number);
+  return text;
+}
+
+std::string TextOfTime(int64_t micros) {
+  return absl::FormatTime("%E4Y-%m-%dT%H:%M:%E*SZ", absl::FromUnixMicros(micros),
+                          absl::UTCTimeZone());
+}
+
+std::string TextOfInteger(const Leaf& leaf, int64_t value) {
+  if (leaf.part.has_value()) return BucketText(*leaf.part, value);
+  switch (leaf.kind) {
+    case Kind::kBool:
+      return value != 0 ? "true" : "false";
+    case Kind::kEnum: {
+      const auto* named = leaf.field()->enum_type()->FindValueByNumber(static_cast<int>(value));
+      return named == nullptr ? absl::StrCat(value) : named->name();
+    }
+    case Kind::kTime:
+      return TextOfTime(value);
+    case Kind::kDay:
+    case Kind::kDate:
+      return BucketText(DatePart::kDay, value);
+    default:
+      return absl::StrCat(value);
+  }
+}
+
+const DateCache::Entry& DateCache::Find(absl::string_view edtf) {
+  const auto found = entries_.find(edtf);
+  if (found != entries_.end()) return found->second;
+  if (entries_.size() >= kMaxCachedDates) entries_.clear();
+  Entry entry;
+  if (auto date = values::ParseEdtf(edtf); date.ok()) {
+    if (date->earliest) entry.first = values::DaysFromCivil(*date->earliest);
+    if (date->latest) entry.last = values::DaysFromCivil(*date->latest);
+    if (part_.has_value()) entry.buckets = BucketsOf(*date, *part_);
+    entry.date = *std::move(date);
+  }
+  return entries_.emplace(std::string(edtf), std::move(entry)).first->second;
+}
+
+}  // namespace detente::query

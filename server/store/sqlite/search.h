@@ -1,0 +1,38 @@
+// The full-text index: the words of each row of head_X and past_X, in search_heads and search_past.
+// Their rowid is made of the row's `num` and the collection's ordinal, which it has for ever.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "store/search.h"
+#include "store/sqlite/connection.h"
+
+namespace detente::store {
+
+// The tables, where they are missing.
+extern const char kSearchTables[];
+constexpr int kMaxCollections = 255;
+
+inline int64_t SearchRow(int64_t number, int64_t ordinal) { return number << 8 | ordinal; }
+
+// A condition over the rows `k` of keys_X, or of past_keys_X: their names have the word that its
+// parameter, NamedMatch, is made of.
+enum class NamedBy { kWord, kSound };
+std::string NamedCondition(absl::string_view collection, bool past);
+std::string NamedMatch(NamedBy by, absl::string_view word);
+
+// What FTS5 is asked for, quoted words alone; and the phrases in it that count for the score.
+struct SearchMatch {
+  std::string text;
+  std::vector<std::string> phrases;
+};
+SearchMatch CompileSearch(const SearchNode& root);
+
+// The functions of FTS5 that Search needs.
+absl::Status AddSearchFunctions(Connection& db);
+
+}  // namespace detente::store

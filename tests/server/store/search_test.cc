@@ -1,0 +1,392 @@
+// Searches in a store against a plain evaluation over all versions: random words, queries and
+// histories, as of any revision.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "server/engine/testing.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/store.h"
+
+namespace detente::store {
+namespace {
+
+using Kind = SearchNode::Kind;
+using Words = std::vector<std::string>;
+
+const std::vector<std::string> kCollections = {"things", "others"};
+const std::vector<Table> kTables = {{.collection = "things"}, {.collection = "others"}};
+
+struct Row {
+  std::string collection, id;
+  Revision since = 0, until = INT64_MAX;
+  bool live = true;
+  Derived derived;
+};
+
+Words Split(const std::string& text) {
+  if (text.empty()) return {};
+  return absl::StrSplit(text, ' ');
+}
+
+std::string Text(const SearchNode& node) {
+  if (node.kind == Kind::kTerm) {
+    return absl::StrCat("\"", absl::StrJoin(node.term.words, " "), "\"",
+                        node.term.prefix ? "*" : "", "/", node.term.sound);
+  }
+  constexpr const char* kNames[] = {"", "AND", "OR", "EXCEPT"};
+  std::string text = absl::StrCat("(", kNames[static_cast<int>(node.kind)]);
+  for (const SearchNode& child : node.children) absl::StrAppend(&text, " ", Text(child));
+  return text + ")";
+}
+
+// The meaning.
+class Model {
+ public:
+  std::vector<Row> rows;
+
+  Row* Head(const std::string& collection, const std::string& id) {
+    for (Row& row : rows) {
+      if (row.collection == collection && row.id == id && row.until == INT64_MAX) return &row;
+    }
+    return nullptr;
+  }
+
+  SearchStatistics Statistics(const SearchNode& root) const {
+    SearchStatistics statistics;
+    std::vector<std::pair<const SearchTerm*, bool>> phrases;  // sounds?
+    Scored(root, &phrases);
+    statistics.frequencies.resize(phrases.size());
+    for (const Row& row : rows) {
+      if (row.until != INT64_MAX || Size(row) == 0) continue;
+      ++statistics.documents;
+      statistics.words += Size(row);
+      for (size_t i = 0; i < phrases.size(); ++i) {
+        statistics.frequencies[i] += Places(row, *phrases[i].first, phrases[i].second) > 0;
+      }
+    }
+    return statistics;
+  }
+
+  std::map<std::string, double> Search(const SearchQuery& query,
+                                       const SearchStatistics& statistics) const {
+    std::map<std::string, double> hits;
+    for (const Row& row : rows) {
+      if (row.since > query.view.revision || row.until <= query.view.revision || !row.live)
+        continue;
+      if (!query.collections.empty() &&
+          std::count(query.collections.begin(), query.collections.end(), row.collection) == 0) {
+        continue;
+      }
+      size_t phrase = 0;
+      double score = 0;
+      if (!Matches(row, query.root, true, statistics, &phrase, &score)) continue;
+      hits.emplace(absl::StrCat(row.collection, "/", row.id), score);
+    }
+    return hits;
+  }
+
+ private:
+  static void Scored(const SearchNode& node,
+                     std::vector<std::pair<const SearchTerm*, bool>>* phrases) {
+    if (node.kind == Kind::kTerm) {
+      phrases->emplace_back(&node.term, false);
+      if (!node.term.sound.empty()) phrases->emplace_back(&node.term, true);
+    }
+    for (size_t i = 0; i < node.children.size(); ++i) {
+      if (node.kind != Kind::kExcept || i == 0) Scored(node.children[i], phrases);
+    }
+  }
+  static int64_t Size(const Row& row) {
+    return static_cast<int64_t>(Split(row.derived.names).size() + Split(row.derived.sounds).size() +
+                                Split(row.derived.texts).size());
+  }
+  static int Count(const Words& text, const Words& phrase, bool prefix) {
+    int count = 0;
+    for (size_t at = 0; at + phrase.size() <= text.size(); ++at) {
+      bool here = true;
+      for (size_t i = 0; i < phrase.size(); ++i) {
+        here = here && (prefix && i + 1 == phrase.size() ? absl::StartsWith(text[at + i], phrase[i])
+                                                         : text[at + i] == phrase[i]);
+      }
+      count += here ? 1 : 0;
+    }
+    return count;
+  }
+  static double Places(const Row& row, const SearchTerm& term, bool sounds) {
+    if (sounds) return 5.0 * Count(Split(row.derived.sounds), {term.sound}, false);
+    return 10.0 * Count(Split(row.derived.names), term.words, term.prefix) +
+           Count(Split(row.derived.texts), term.words, term.prefix);
+  }
+  // Adds the score of all terms but those that are excluded.
+  static bool Matches(const Row& row, const SearchNode& node, bool scored,
+                      const SearchStatistics& statistics, size_t* phrase, double* score) {
+    if (node.kind == Kind::kTerm) {
+      bool matches = false;
+      for (const bool sounds : {false, true}) {
+        if (sounds && node.term.sound.empty()) continue;
+        const double places = Places(row, node.term, sounds);
+        matches = matches || places > 0;
+        if (!scored) continue;
+        const auto documents = static_cast<double>(statistics.documents);
+        const auto frequency = static_cast<double>(statistics.frequencies[(*phrase)++]);
+        const double average =
+            statistics.words == 0 ? 1 : static_cast<double>(statistics.words) / documents;
+        *score += std::log(1 + (documents - frequency + 0.5) / (frequency + 0.5)) * places * 2.2 /
+                  (places + 1.2 * (0.25 + 0.75 * static_cast<double>(Size(row)) / average));
+      }
+      return matches;
+    }
+    bool all = true, any = false;
+    for (size_t i = 0; i < node.children.size(); ++i) {
+      const bool excluded = node.kind == Kind::kExcept && i > 0;
+      const bool matches =
+          Matches(row, node.children[i], scored && !excluded, statistics, phrase, score);
+      all = all && matches != excluded;
+      any = any || matches;
+    }
+    return node.kind == Kind::kOr ? any : all;
+  }
+};
+
+SearchNode Term(const Words& words, bool prefix = false, const std::string& sound = "") {
+  return {Kind::kTerm, {words, prefix, sound}, {}};
+}
+
+std::map<std::string, double> Found(Reader& reader, const SearchQuery& query,
+                                    SearchStatistics* statistics) {
+  std::map<std::string, double> hits;
+  absl::Status status = reader.Search(query, statistics, [&](SearchHit& hit) {
+    EXPECT_TRUE(hits.emplace(absl::StrCat(hit.collection, "/", hit.id), hit.score).second)
+        << hit.id << " twice";
+    return true;
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  return hits;
+}
+
+class SearchTest : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    SqliteOptions options;
+    options.create = true;
+    auto opened = OpenSqlite(GetParam() ? ":memory:" : folder_.File(), kTables, options);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    reader_ = *store_->NewReader();
+  }
+  Writer& writer() { return *store_->writer(); }
+
+  // One commit of what `work` does at the next revision.
+  template <typename Work>
+  void Write(Work work) {
+    ASSERT_OK(writer().Begin());
+    ASSERT_OK(writer().BeginCommit());
+    ++revision_;
+    work();
+    ASSERT_OK(writer().PutCommit({revision_, revision_, "", "", "m", "", ""}, {}));
+    ASSERT_OK(writer().EndCommit());
+    ASSERT_OK(writer().Commit());
+  }
+
+  void Put(const std::string& collection, const std::string& id, const Derived& derived,
+           bool live = true) {
+    Row* head = model_.Head(collection, id);
+    Version version{id, "u", revision_, 1, 1, live ? 0 : 1, "p", "s"};
+    ASSERT_OK(writer().Put(collection, version, derived, head != nullptr));
+    if (head != nullptr) head->until = revision_;
+    model_.rows.push_back({collection, id, revision_, INT64_MAX, live, derived});
+  }
+
+  void Compare(const SearchQuery& query) {
+    SearchStatistics expected = model_.Statistics(query.root), statistics;
+    auto hits = Found(*reader_, query, &statistics);
+    ASSERT_EQ(statistics.documents, expected.documents);
+    ASSERT_EQ(statistics.words, expected.words);
+    ASSERT_EQ(statistics.frequencies, expected.frequencies);
+    auto expected_hits = model_.Search(query, expected);
+    ASSERT_EQ(hits.size(), expected_hits.size()) << Text(query.root);
+    for (const auto& [name, score] : expected_hits) {
+      ASSERT_EQ(hits.count(name), 1) << name;
+      ASSERT_NEAR(hits[name], score, 1e-9) << name << " for " << Text(query.root);
+      ASSERT_GT(score, 0);
+    }
+  }
+
+  detente::testing::TempDir folder_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Reader> reader_;
+  Model model_;
+  Revision revision_ = 0;
+};
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : random_(seed) {}
+  uint64_t Below(uint64_t n) { return random_() % n; }
+
+  std::string Word() { return absl::StrCat("w", Below(4), std::string(Below(3), 'x')); }
+  Derived SomeWords() {
+    Derived derived;
+    Words names, sounds, texts;
+    if (Below(12) == 0) return derived;
+    for (uint64_t i = Below(4); i > 0; --i) {
+      names.push_back(Word());
+      sounds.push_back(absl::StrCat("s", Below(4)));
+    }
+    for (uint64_t i = Below(12); i > 0; --i) texts.push_back(Word());
+    derived.names = absl::StrJoin(names, " ");
+    derived.sounds = absl::StrJoin(sounds, " ");
+    derived.texts = absl::StrJoin(texts, " ");
+    return derived;
+  }
+  SearchNode Node(int depth) {
+    if (depth == 0 || Below(3) == 0) {
+      Words words;
+      for (uint64_t i = 1 + (Below(3) == 0 ? Below(3) : 0); i > 0; --i) words.push_back(Word());
+      const bool prefix = Below(4) == 0;
+      const bool sound = words.size() == 1 && !prefix && Below(2) == 0;
+      return Term(words, prefix, sound ? absl::StrCat("s", Below(5)) : "");
+    }
+    constexpr Kind kKinds[] = {Kind::kAnd, Kind::kOr, Kind::kExcept};
+    SearchNode node{kKinds[Below(3)], {}, {}};
+    for (uint64_t i = node.kind == Kind::kExcept ? 2 : 2 + Below(2); i > 0; --i) {
+      node.children.push_back(Node(depth - 1));
+    }
+    return node;
+  }
+
+ private:
+  std::mt19937_64 random_;
+};
+
+TEST_P(SearchTest, RandomHistories) {
+  Random random(20251213);
+  for (int commit = 0; commit < 150; ++commit) {
+    Write([&] {
+      std::set<std::string> used;
+      for (uint64_t i = 1 + random.Below(4); i > 0; --i) {
+        const std::string collection = kCollections[random.Below(2)];
+        const std::string id = absl::StrCat("r", random.Below(30));
+        if (!used.insert(collection + id).second) continue;
+        Put(collection, id, random.SomeWords(), random.Below(8) != 0);
+      }
+    });
+    if (random.Below(10) == 0) {  // as erasures rewrite other records
+      Row& row = model_.rows[random.Below(model_.rows.size())];
+      row.derived = random.SomeWords();
+      ASSERT_OK(writer().Begin());
+      ASSERT_OK(writer().Rewrite(row.collection, row.id, row.since, "q", row.derived));
+      ASSERT_OK(writer().Commit());
+    }
+    if (random.Below(25) == 0) {
+      const Row& row = model_.rows[random.Below(model_.rows.size())];
+      const std::string id = row.id, collection = row.collection;
+      const std::string erased = absl::StrCat("erased-", commit);
+      ASSERT_OK(writer().Begin());
+      ASSERT_OK(writer().EraseRecord(collection, id, erased, "u2", 5, {}));
+      ASSERT_OK(writer().Commit());
+      ASSERT_OK(writer().Purge());
+      for (Row& one : model_.rows) {
+        if (one.collection != collection || one.id != id) continue;
+        one.id = erased;
+        one.live = false;
+        one.derived = {};
+      }
+    }
+    for (int i = 0; i < 20; ++i) {
+      SearchQuery query;
+      query.view.revision = random.Below(2) == 0 ? revision_ : 1 + random.Below(revision_);
+      if (random.Below(3) == 0) query.collections = {kCollections[random.Below(2)]};
+      query.root = random.Node(3);
+      Compare(query);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_P(SearchTest, PagesAreScoredAlikeWhileOthersWrite) {
+  Random random(7);
+  Write([&] {
+    for (int i = 0; i < 20; ++i) Put("things", absl::StrCat("r", i), random.SomeWords());
+  });
+  SearchQuery query;
+  query.view.revision = revision_;
+  query.root = Term({"w1"}, true, "s1");
+  SearchStatistics statistics;
+  const auto before = Found(*reader_, query, &statistics);
+  ASSERT_FALSE(before.empty());
+  Write([&] {
+    for (int i = 0; i < 30; ++i) Put("things", absl::StrCat("r", i), random.SomeWords());
+  });
+  EXPECT_EQ(Found(*reader_, query, &statistics), before);
+  SearchStatistics anew;
+  EXPECT_NE(Found(*reader_, query, &anew), before);
+}
+
+TEST_P(SearchTest, ConditionsOnNames) {
+  Write([&] {
+    Put("things", "a", {{}, {}, "anna bella", "s1 s2", "carl"});
+    Put("others", "b", {{}, {}, "anna", "s1", ""});
+    Put("things", "c", {{}, {}, "carl", "s3", "anna"});
+  });
+  Write([&] { Put("things", "a", {{}, {}, "dora", "s4", ""}); });
+  auto found = [&](Condition::Kind kind, const std::string& word, Revision revision) {
+    Selection selection;
+    selection.view.revision = revision;
+    selection.heads = {.kind = kind, .value = word};
+    selection.past = selection.heads;
+    std::vector<std::string> ids;
+    const absl::Status status = reader_->Select("things", selection, [&](Version& version) {
+      ids.push_back(version.id);
+      return true;
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return absl::StrJoin(ids, " ");
+  };
+  EXPECT_EQ(found(Condition::Kind::kNamed, "anna", 1), "a");
+  EXPECT_EQ(found(Condition::Kind::kNamed, "anna", 2), "");
+  EXPECT_EQ(found(Condition::Kind::kNamed, "dora", 2), "a");
+  EXPECT_EQ(found(Condition::Kind::kSounds, "s2", 1), "a");
+  EXPECT_EQ(found(Condition::Kind::kSounds, "s3", 2), "c");
+  EXPECT_EQ(found(Condition::Kind::kNamed, "\" OR names : \"carl", 2), "");
+  EXPECT_EQ(found(Condition::Kind::kNamed, "", 2), "");
+}
+
+TEST_P(SearchTest, IsEndedByItsCheck) {
+  Write([&] {
+    for (int i = 0; i < 600; ++i) Put("things", absl::StrCat("r", i), {{}, {}, "w", "s", ""});
+  });
+  SearchQuery query;
+  query.view.revision = revision_;
+  query.root = Term({"w"});
+  int asked = 0;
+  query.check = [&] { return ++asked < 4 ? absl::OkStatus() : absl::CancelledError("enough"); };
+  SearchStatistics statistics;
+  EXPECT_EQ(reader_->Search(query, &statistics, [](SearchHit&) { return true; }).code(),
+            absl::StatusCode::kCancelled);
+  query.check = nullptr;
+  EXPECT_EQ(Found(*reader_, query, &(statistics = {})).size(), 600);
+  // A writer is not kept from its work by what has ended.
+  Write([&] { Put("things", "new", {{}, {}, "w", "s", ""}); });
+  ASSERT_OK(writer().Purge());
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, SearchTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "InMemory" : "InFile"; });
+
+}  // namespace
+}  // namespace detente::store
