@@ -41,8 +41,8 @@ absl::StatusOr<Bytes> AggregateRecords(const Call& call) {
   if (!view.ok()) return view.status();
   selected->selection.view = *view;
   query::Grouping grouping(*aggregation);
-  absl::Status status =
-      VisitRows(call, **resource, *view, aggregation->Leaves(),
+  status =
+      VisitRows(call, *resource, *selected, aggregation->Leaves(),
                 {[&](absl::Span<const query::Datum> values) { return grouping.Add(values); },
                  [&](const Message& record) { return grouping.Add(record); }});
   if (!status.ok()) return status;

@@ -17,7 +17,9 @@
 namespace detente::query {
 
 constexpr size_t kMaxFilterBytes = 8 << 10;
-constexpr int kMaxFilterDepth = 50;
+constexpr int kMaxFilterDepth = 50;  // of parentheses, functions' too, and of quoted filters
+constexpr size_t kMaxOrderBytes = 1 << 10;
+constexpr size_t kMaxOrderFields = 10;
 
 // A filter as a store finds it: conditions that are true of every record that matches.
 struct Lowered {
@@ -56,8 +58,8 @@ class Filter {
 };
 
 // Judges the syntax alone, and prints the tree: one node a line, indented by two spaces a level.
-// INVALID_ARGUMENT as above.
-absl::StatusOr<std::string> SyntaxTree(absl::string_view text);
+// INVALID_ARGUMENT as above, with the byte.
+absl::StatusOr<std::string> SyntaxTree(absl::string_view text, size_t* error_position = nullptr);
 
 // An order (AIP-132): paths of fields that a record has at most one value of, each perhaps with
 // `desc`; a date by its first possible day, then by its last. Empty = by name.

@@ -1,0 +1,113 @@
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "query/filter.h"
+#include "query/filter_node.h"
+#include "query/nearest.h"
+
+namespace detente::query {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+// The columns of a path, in their order; none: what is wrong is in `fault`.
+std::vector<int> ColumnsOf(absl::string_view path, size_t position, const Descriptor* type,
+                           const Columns& columns, Fault* fault) {
+  std::vector<const FieldDescriptor*> fields;
+  size_t at = position;
+  auto fail = [&](const std::string& what) {
+    *fault = {at, what};
+    return std::vector<int>();
+  };
+  for (const absl::string_view name : absl::StrSplit(path, '.')) {
+    if (name.empty()) return fail("a field's name expected");
+    const FieldDescriptor* field =
+        type == nullptr ? nullptr : type->FindFieldByName(std::string(name));
+    if (type == nullptr) {
+      return fail(absl::StrCat(fields.back()->name(), " has no fields, got ", Shown(name)));
+    }
+    if (field == nullptr) {
+      std::vector<absl::string_view> names;
+      for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
+      const std::string nearest = Nearest(name, names);
+      return fail(
+          absl::StrCat(type->name(), " has no field ", Shown(name),
+                       nearest.empty() ? "" : absl::StrCat("; did you mean `", nearest, "`?")));
+    }
+    if (field->is_repeated()) {
+      return fail(absl::StrCat(Shown(name), " is repeated: a field with one value expected"));
+    }
+    fields.push_back(field);
+    const ValueKind kind = KindOf(field);
+    type =
+        kind == ValueKind::kMessage || kind == ValueKind::kDate ? field->message_type() : nullptr;
+    at += name.size() + 1;
+  }
+  at = position;
+  if (KindOf(fields.back()) == ValueKind::kDate) {
+    std::vector<int> bounds;
+    for (const char* bound : {"earliest", "latest"}) {
+      fields.push_back(type->FindFieldByName(bound));
+      if (const auto column = columns.FindColumn(fields)) bounds.push_back(*column);
+      fields.pop_back();
+    }
+    if (bounds.size() == 2) return bounds;
+  }
+  if (const auto column = columns.FindColumn(fields)) return {*column};
+  if (KindOf(fields.back()) == ValueKind::kMessage) {
+    return fail(absl::StrCat(Shown(path), " has no order: one of its fields expected"));
+  }
+  return fail(absl::StrCat("records are not ordered by ", Shown(path)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<store::Order>> ParseOrder(absl::string_view text, const Descriptor* type,
+                                                     const Columns& columns,
+                                                     absl::string_view field) {
+  std::vector<store::Order> orders;
+  if (absl::StripAsciiWhitespace(text).empty()) return orders;
+  if (text.size() > kMaxOrderBytes) {
+    return InvalidFilter(
+        {{0, absl::StrCat("at most ", kMaxOrderBytes, " bytes, got ", text.size()), true}}, field);
+  }
+  std::vector<Fault> faults;
+  std::vector<std::string> paths;
+  for (const absl::string_view one : absl::StrSplit(text, ',')) {
+    const std::vector<absl::string_view> words =
+        absl::StrSplit(one, absl::ByAnyChar(" \t\r\n"), absl::SkipEmpty());
+    const auto place = [&](absl::string_view word) {
+      return static_cast<size_t>(word.data() - text.data());
+    };
+    if (words.empty()) {
+      faults.push_back({place(one), "a field expected"});
+      continue;
+    }
+    if (words.size() > 2 || (words.size() == 2 && words[1] != "desc" && words[1] != "asc")) {
+      faults.push_back(
+          {place(words[1]), absl::StrCat("`desc` or `,` expected, got ", Shown(words[1]))});
+      continue;
+    }
+    if (std::find(paths.begin(), paths.end(), words[0]) != paths.end()) {
+      faults.push_back({place(words[0]), absl::StrCat(Shown(words[0]), " stands here twice")});
+      continue;
+    }
+    paths.emplace_back(words[0]);
+    Fault fault;
+    const std::vector<int> found = ColumnsOf(words[0], place(words[0]), type, columns, &fault);
+    if (found.empty()) faults.push_back(std::move(fault));
+    for (const int column : found) {
+      orders.push_back({column, words.size() == 2 && words[1] == "desc"});
+    }
+  }
+  if (paths.size() > kMaxOrderFields) {
+    faults.push_back({0, absl::StrCat("at most ", kMaxOrderFields, " fields"), true});
+  }
+  if (!faults.empty()) return InvalidFilter(faults, field);
+  return orders;
+}
+
+}  // namespace detente::query
