@@ -98,7 +98,9 @@ def test_search(where: list[str]) -> None:  # noqa: F811
     rows = good("search", "release", "--csv", "--limit", "1", *where).splitlines()
     assert (rows[0], len(rows)) == ("name,display_name,score", 2)
     assert run("search", "release", "--in", "persons", *where).stderr == "nothing found\n"
-    filtered = good("search", "release", "--in", "releases", "mechanism = PARDON", *where)
+    filtered = good(
+        "search", "release", "--in", "releases", "--filter", "mechanism = PARDON", *where
+    )
     assert "releases/r" in filtered
     assert "did you mean persons" in bad(2, "search", "x", "--in", "person", *where)
     assert bad(1, "search", "(x", *where)

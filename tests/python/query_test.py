@@ -194,6 +194,10 @@ def test_aggregate_of_numbers() -> None:
     assert list(table[0].certain) == measures
     assert "possibly" not in repr(table)
     assert "possibly sum(revision)" not in table.to_dicts()[0]
+    answer.groups[0].keys.add(present=True, unknown=True)
+    assert (
+        db.aggregate("detentions", "start_date.year", measures)[0]["start_date.year"] == "unknown"
+    )
     empty, _ = fake.database(AggregateRecords=response("AggregateRecords")())
     assert repr(empty.aggregate("releases", by="region_code")) == "no groups"
     assert not empty.aggregate("releases")
