@@ -285,6 +285,8 @@ def _text(value: Any) -> str:
     if isinstance(value, Bounds):
         from detente.v1 import values_pb2
 
+        if value.low == value.best == value.high:
+            value = Bounds(value.best, None, None)
         return display.value_text(values_pb2.Estimate(**value._asdict()))
     if isinstance(value, int | float):
         return f"{value:,}"

@@ -41,10 +41,9 @@ absl::StatusOr<Bytes> AggregateRecords(const Call& call) {
   if (!view.ok()) return view.status();
   selected->selection.view = *view;
   query::Grouping grouping(*aggregation);
-  status =
-      VisitRows(call, *resource, *selected, aggregation->Leaves(),
-                {[&](absl::Span<const query::Datum> values) { return grouping.Add(values); },
-                 [&](const Message& record) { return grouping.Add(record); }});
+  status = VisitRows(call, *resource, *selected, aggregation->Leaves(),
+                     {[&](absl::Span<const query::Datum> values) { return grouping.Add(values); },
+                      [&](const Message& record) { return grouping.Add(record); }});
   if (!status.ok()) return status;
   v1::AggregateRecordsResponse response;
   status = grouping.Finish([&] { return CheckCall(call.context); }, &response);
@@ -68,10 +67,9 @@ absl::StatusOr<Bytes> ComputeStock(const Call& call) {
   if (!view.ok()) return view.status();
   selected->selection.view = *view;
   query::Stock stock(*query);
-  status =
-      VisitRows(call, *resource, *selected, query->Leaves(),
-                {[&](absl::Span<const query::Datum> values) { return stock.Add(values); },
-                 [&](const Message& record) { return stock.Add(record); }});
+  status = VisitRows(call, *resource, *selected, query->Leaves(),
+                     {[&](absl::Span<const query::Datum> values) { return stock.Add(values); },
+                      [&](const Message& record) { return stock.Add(record); }});
   if (!status.ok()) return status;
   v1::ComputeStockResponse response;
   stock.Write(&response);

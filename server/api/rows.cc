@@ -29,9 +29,8 @@ std::optional<LeafColumns> ColumnsOf(const engine::Resource& resource,
 }
 
 absl::Status VisitColumns(const Call& call, const engine::Resource& resource,
-                          const store::Selection& selection,
-                          absl::Span<const Leaf* const> leaves, const LeafColumns& columns,
-                          const RowTaker& taker) {
+                          const store::Selection& selection, absl::Span<const Leaf* const> leaves,
+                          const LeafColumns& columns, const RowTaker& taker) {
   std::vector<query::Datum> data(leaves.size());
   absl::Status inner;
   absl::Status status = call.engine.Scan(
@@ -56,8 +55,8 @@ absl::Status VisitRows(const Call& call, const engine::Resource& resource, const
     return VisitColumns(call, resource, selected.selection, leaves, *columns, taker);
   }
   absl::Status inner;
-  absl::Status status = VisitSelected(
-      call, resource, selected, kRecordsAtOnce, [&](store::Version& version) {
+  absl::Status status =
+      VisitSelected(call, resource, selected, kRecordsAtOnce, [&](store::Version& version) {
         auto record = engine::ParseRecord(resource, version);
         inner = record.ok() ? taker.record(**record) : record.status();
         return inner.ok();

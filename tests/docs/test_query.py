@@ -26,7 +26,6 @@ from detente import (
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = (ROOT / "docs/query.md").read_text()
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SHOWN = 12  # lines of an output, unless it says otherwise
 
 
 def parts(page: str) -> list[tuple[list[str], str]]:
@@ -62,9 +61,16 @@ def run(command: list[str], folder: pathlib.Path) -> str:
 
 
 def as_shown(output: str, shown: str) -> bool:
-    """Whether an output is what is shown, of which `…` is any lines."""
-    pieces = [re.escape(piece) for piece in re.split(r"^…\n", shown, flags=re.MULTILINE)]
-    return re.fullmatch("(?:.*\n)*".join(pieces), output) is not None
+    """Whether an output is what is shown: `…` is any lines, at a line's end what follows there."""
+    pattern = ""
+    for line in shown.splitlines():
+        if line == "…":
+            pattern += "(?:.*\n)*"
+        elif line.endswith(" …"):
+            pattern += re.escape(line.removesuffix(" …")) + ".*\n"
+        else:
+            pattern += re.escape(line) + "\n"
+    return re.fullmatch(pattern, output) is not None
 
 
 @pytest.mark.timeout(300)
@@ -80,6 +86,9 @@ def test_what_is_left_out_is_seen() -> None:
     assert as_shown("a\nb\nc\n", "a\n…\nc\n")
     assert not as_shown("a\nb\nd\n", "a\n…\nc\n")
     assert not as_shown("a\nb\n", "a\n")
+    assert as_shown("abc def\n", "abc …\n")
+    assert not as_shown("abd def\n", "abc …\n")
+    assert not as_shown("abc def\nb\n", "abc …\n")
 
 
 def test_links_lead_somewhere() -> None:

@@ -480,7 +480,8 @@ TEST(AggregateTest, RandomRecordsOneByOne) {
     }
     const int shape = static_cast<int>(below(4));
     // Pairs of a day and another date would be too many groups.
-    const std::string first = std::vector<std::string>{"year", "quarter", "month", "day"}[below(shape == 2 ? 3 : 4)];
+    const std::string first =
+        std::vector<std::string>{"year", "quarter", "month", "day"}[below(shape == 2 ? 3 : 4)];
     const std::string second = std::vector<std::string>{"year", "quarter", "month"}[below(3)];
     std::string request;
     if (shape != 3) absl::StrAppend(&request, "group_paths: 'effective_date.", first, "' ");
