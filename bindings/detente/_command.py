@@ -15,7 +15,7 @@ from detente import errors
 
 SHOWN = 100  # rows of a table, unless --limit says otherwise
 _AROUND = 60  # characters of a text that stand around a mark
-_POSITION = re.compile(r"\bat position (\d+)")
+_POSITION = re.compile(r"\bat (?:byte|position) (\d+)")
 _TEXTUAL = (8, 9, 10)  # what a filter reads as a text: enums, texts and messages (dates)
 AT = "as it was: a revision, a time (2026-03-01T12:00Z) or a snapshot"
 

@@ -24,6 +24,7 @@ FilterLike: TypeAlias = "str | Expression | ParsedFilter"
 """What is taken as a filter."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _WORDS = frozenset({"AND", "OR", "NOT"})
 
 
@@ -76,6 +77,8 @@ def literal(value: Any, field: Any, where: str) -> str:
             raise errors.invalid(where, f"a number expected, not {value}")
         return repr(value)
     if isinstance(value, str):
+        if not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value):
+            raise errors.invalid(where, f"{value!r} is no text: it has half a character")
         return quoted(value)
     if isinstance(value, datetime.timedelta):
         return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
@@ -126,6 +129,7 @@ def quoted(text: str) -> str:
 
 def pattern(text: str) -> str:
     """A text with wildcards in quotes: `*` is any characters, `\\*` a star."""
+    text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return '"' + text.replace('"', '\\"') + '"'
 
 

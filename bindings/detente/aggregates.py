@@ -16,6 +16,8 @@ from detente.explain import SERVICE
 _MEASURE = re.compile(r"\s*([A-Za-z]+)\s*(?:\(\s*([^()]*?)\s*\))?\s*")
 _DATE_PARTS = ("year", "quarter", "month", "day")
 _POSSIBLE = "possibly"
+UNKNOWN = "unknown"
+"""The key of dates that say too little; they are possibly in other groups too."""
 
 
 class Bounds(NamedTuple):
@@ -30,7 +32,8 @@ class Group:
     """Records with keys in common: `group["region_code"]`, `group["count"]`.
 
     Attributes:
-        keys: From each path of `by` to the value as a filter writes it; None = no value.
+        keys: From each path of `by` to the value as a filter writes it; None = no value,
+            `unknown` = a date that says too little to list where it can lie.
         certain: From each measure to its value over the records that are certainly in the group.
         possible: The same over those too that are perhaps in it, by an uncertain date.
         message: The `AggregateRecordsResponse.Group` itself.
@@ -38,7 +41,7 @@ class Group:
 
     def __init__(self, message: Any, by: Sequence[str], measures: Sequence["_Measure"]) -> None:
         self.message: Any = message
-        keys = [key.value if key.present else None for key in message.keys]
+        keys = [_key(key) for key in message.keys]
         self.keys: dict[str, str | None] = dict(zip(by, keys, strict=True))
         self.certain: dict[str, Any] = _values(message.certain_values, measures)
         self.possible: dict[str, Any] = _values(message.possible_values, measures)
@@ -72,7 +75,6 @@ class Aggregate(Sequence[Group]):
         >>> years = db.aggregate("releases", by="effective_date.year")
         >>> for group in years:
         ...     print(group["effective_date.year"], group["count"], group.possible["count"])
-        >>> pandas.DataFrame(years.to_dicts())
     """
 
     def __init__(self, message: Any, by: Sequence[str], measures: Sequence["_Measure"]) -> None:
@@ -257,6 +259,12 @@ def _measure(given: Any, where: str, request: Any, descriptor: Any) -> _Measure:
     return _Measure(f"{kind}({path})" if path else kind, message, found[-1] if found else None)
 
 
+def _key(key: Any) -> str | None:
+    if key.unknown:
+        return UNKNOWN
+    return str(key.value) if key.present else None
+
+
 def _values(values: Sequence[Any], measures: Sequence[_Measure]) -> dict[str, Any]:
     return {
         measure.text: measure.value(found) for measure, found in zip(measures, values, strict=True)
@@ -277,6 +285,8 @@ def _text(value: Any) -> str:
     if isinstance(value, Bounds):
         from detente.v1 import values_pb2
 
+        if value.low == value.best == value.high:
+            value = Bounds(value.best, None, None)
         return display.value_text(values_pb2.Estimate(**value._asdict()))
     if isinstance(value, int | float):
         return f"{value:,}"

@@ -118,7 +118,9 @@ def _search(args: argparse.Namespace) -> None:
             return
         most = SHOWN if args.limit is None else args.limit
         first = found._page(max(most, 1))
-        hits_shown = list(found.limit(most))
+        hits_shown = list(found._items(first))[:most]
+        if len(hits_shown) < most and first.next_page_token:
+            hits_shown = list(found.limit(most))
         print(search.headline(first), file=sys.stderr if not hits_shown else sys.stdout)
         if hits_shown:
             headings, cells = found._rows(hits_shown)

@@ -56,6 +56,7 @@ CASES: list[tuple[Any, str]] = [
     (f.nowhere == datetime.timedelta(days=1), "nowhere = 86400s"),
     (f.display_name == 'say "no"', 'display_name = "say \\"no\\""'),
     (f.display_name == "50*", 'display_name = "50\\*"'),
+    (f.display_name == "a\n\x07", 'display_name = "a\n\\u0007"'),
     (f.display_name == "a\\b", 'display_name = "a\\\\b"'),
     (f.display_name.like("Al*"), 'display_name = "Al*"'),
     (f.participants.person.like("persons/a*"), 'participants.person:"persons/a*"'),
@@ -132,6 +133,7 @@ def test_misuse_says_what_is_right(misuse: Any, hint: str) -> None:
         (lambda: f.a == None, "~f.field.present"),  # noqa: E711
         (lambda: f.a == ["x"], r"is_in"),
         (lambda: f.a == float("nan"), "a number"),
+        (lambda: f.a == "\ud800", "half a character"),
         (lambda: f.a == object(), "no value of a filter"),
         (lambda: f.a == detente.Person(), "no name"),
         (lambda: f.a == datetime.datetime(2025, 1, 1), "time zone"),

@@ -58,6 +58,16 @@ def test_type_checkers_see_collections_and_messages(tmp_path: Path) -> None:
         "    detente.Release(effective_date=detente.Date('2025'))\n"
         "    b1: bool = detente.Date('2025').possibly_within('2025-12')\n"
         "    detente.Date(2025)  # error\n"
+        "    f = detente.f\n"
+        "    e1: detente.Expression = (f.headcount.best > 5) & ~f.labels['k'].present()\n"
+        "    r3: detente.Release | None = db.at(1).releases.list(e1, where={'a': 1}).first()\n"
+        "    s1: list[str] = db.releases.list(e1, explain=True).lowered\n"
+        "    db.releases.list(explain=True).first()  # error\n"
+        "    db.releases.list(f.headcount)  # error\n"
+        "    t1: list[dict[str, object]] = db.aggregate('releases', by=f.region_code).to_dicts()\n"
+        "    h1: str = [hit.display_name for hit in db.at(1).search('x')][0]\n"
+        "    n1: list[str] = [edge.path for edge in db.neighbors('releases/x').edges]\n"
+        "    p1: int = next(iter(db.stock('detentions', '2025-01-01', '2025-12-31'))).certain\n"
     )
     package = Path(detente.__file__).parent.parent
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(program)]

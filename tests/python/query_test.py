@@ -194,6 +194,10 @@ def test_aggregate_of_numbers() -> None:
     assert list(table[0].certain) == measures
     assert "possibly" not in repr(table)
     assert "possibly sum(revision)" not in table.to_dicts()[0]
+    answer.groups[0].keys.add(present=True, unknown=True)
+    assert (
+        db.aggregate("detentions", "start_date.year", measures)[0]["start_date.year"] == "unknown"
+    )
     empty, _ = fake.database(AggregateRecords=response("AggregateRecords")())
     assert repr(empty.aggregate("releases", by="region_code")) == "no groups"
     assert not empty.aggregate("releases")
@@ -409,3 +413,28 @@ def test_the_server_counts() -> None:
     assert found.limit(5).count() == 5
     assert found.limit(0).count() == 0
     assert not found._request.return_total_size
+
+
+def test_filters_orders_and_counts(db: detente.Database) -> None:
+    with db.batch() as batch:
+        for number in range(30):
+            batch.persons.create(id=f"p{number:05}", display_name=f"Person {number}")
+    db.persons.update("p00007", note="seen", birth_date="1962", gender="FEMALE")
+    db.persons.delete("p00008")
+    for filter, where in (
+        ('note = "seen"', None),
+        (f.note == "seen", None),
+        ("", {"note": "seen"}),
+        (f.birth_date.certainly("196X"), {"gender": ["FEMALE", "MALE"]}),
+    ):
+        found = db.persons.list(filter, where=where)
+        assert found.one().name == "persons/p00007"
+        assert found.count() == 1
+    ordered = db.persons.list(order_by="name desc", page_size=7)
+    assert [p.name for p in ordered] == sorted((p.name for p in db.persons.list()), reverse=True)
+    assert (ordered.count(), ordered.limit(3).count()) == (29, 3)
+    assert db.persons.list(show_deleted=True).count() == 30
+    assert db.at(1).persons.list(f.note == "seen").count() == 0
+    assert db.at(1).persons.list().count() == 30
+    with pytest.raises(detente.InvalidArgumentError, match="display_name"):
+        list(db.persons.list("displ_name = 1"))

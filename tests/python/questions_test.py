@@ -13,7 +13,7 @@ from typing import Any
 
 import detente
 import pytest
-from detente import f, loading, testing
+from detente import aggregates, f, loading, testing
 from wire.process import Server
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "belarus-2025"
@@ -207,7 +207,7 @@ def test_statements_that_criticize_a_release(asked: tuple[str, detente.Database]
 
 
 def test_measures_eased_near_a_release(asked: tuple[str, detente.Database]) -> None:
-    name, db = asked
+    _, db = asked
     month = datetime.timedelta(days=30)
     measures = list(db.measures.list())
     found = 0
@@ -239,27 +239,26 @@ def test_totals(asked: tuple[str, detente.Database]) -> None:
     _, db = asked
     counts: Counter[str] = Counter()
     heads: Counter[str] = Counter()
-    years = {"certain": Counter[str](), "possible": Counter[str]()}
+    certain, possible = Counter[str](), Counter[str]()
+    by_year = {
+        str(group["effective_date.year"]): group
+        for group in db.aggregate("releases", by="effective_date.year")
+        if group["effective_date.year"] not in (None, aggregates.UNKNOWN)
+    }
     for release in db.releases.list():
         counts[release.region_code] += 1
         heads[release.region_code] += release.headcount.best
-        for year in ("2024", "2025"):
-            years["certain"][year] += certainly(release.effective_date, year)
-            years["possible"][year] += possibly(release.effective_date, year)
+        for year in by_year:
+            certain[year] += certainly(release.effective_date, year)
+            possible[year] += possibly(release.effective_date, year)
     table = db.aggregate("releases", by="region_code", measures=["count", "sum(headcount)"])
     assert {g["region_code"] or "": g["count"] for g in table} == counts
     assert {g["region_code"] or "": g["sum(headcount)"].best or 0 for g in table} == heads
     assert table.record_count == counts.total() == db.releases.list().count()
-    by_year = {
-        g["effective_date.year"]: g for g in db.aggregate("releases", by="effective_date.year")
-    }
-    for year in ("2024", "2025"):
-        assert by_year[year].certain["count"] == years["certain"][year]
-        # An UNKNOWN date is in no year's group, though it may be of any.
-        unknown = sum(
-            r.effective_date.state == detente.UncertainDate.UNKNOWN for r in db.releases.list()
-        )
-        assert by_year[year].possible["count"] == years["possible"][year] - unknown
+    assert "2025" in by_year
+    for year, group in by_year.items():
+        assert group.certain["count"] == certain[year], year
+        assert group.possible["count"] == possible[year], year
 
 
 def test_how_many_were_held(asked: tuple[str, detente.Database]) -> None:
