@@ -83,7 +83,7 @@ class Records {
     EXPECT_TRUE(
         writer.Put(resource.collection, row.version, resource.columns->Derive(*record), exists)
             .ok());
-    EXPECT_TRUE(writer.PutReferences(resource.Name(id), gone, added).ok());
+    EXPECT_TRUE(writer.PutReferences(resource.Name(id), revision_, gone, added).ok());
     EXPECT_TRUE(writer.PutCommit(commit, {}).ok());
     EXPECT_TRUE(writer.Commit().ok());
     row.record = *ParseRecord(resource, row.version);
