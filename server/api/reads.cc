@@ -152,7 +152,7 @@ absl::StatusOr<int64_t> TotalSize(const Call& call, const Selected& selected, Te
         if (bytes.ok() && !bytes->empty()) ++count;
         return failure.ok();
       });
-  if (status.ok()) status = failure;
+  Collect(failure, &status);
   if (!status.ok()) return status;
   return count;
 }

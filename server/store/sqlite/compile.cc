@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <variant>
 
@@ -65,6 +66,7 @@ struct Node {
   const Condition* leaf = nullptr;
   bool negated = false;
   int height = 0;
+  size_t place = 0;  // among its parent's
   std::vector<Node> children;
 };
 
@@ -100,8 +102,10 @@ absl::Status Arrange(const Condition& condition, bool negated, int depth, Node* 
       node->children.push_back(std::move(below));
     }
   }
-  std::stable_sort(node->children.begin(), node->children.end(),
-                   [](const Node& a, const Node& b) { return a.height > b.height; });
+  for (size_t i = 0; i < node->children.size(); ++i) node->children[i].place = i;
+  std::sort(node->children.begin(), node->children.end(), [](const Node& a, const Node& b) {
+    return std::tie(b.height, a.place) < std::tie(a.height, b.place);
+  });
   for (size_t i = 0; i < node->children.size(); ++i) {
     const int more = i == 0 ? 1 : 3;
     node->height = std::max(node->height, node->children[i].height + more);
@@ -446,13 +450,13 @@ std::optional<Sql> CompileAfter(Pass pass, const std::vector<Order>& order, cons
     both.Add(equal);
     both.text += " AND ";
     both.Add(sql);
-    both.text += beyond.text.empty() ? ")" : "))";
+    absl::StrAppend(&both.text, beyond.text.empty() ? ")" : "))");
     if (i == first && plain) {
       // So that the index is entered at the right place.
       Sql range{absl::StrCat("(", name, order[i].descending ? " <= ?" : " >= ?", " AND "),
                 {values[i]}};
       range.Add(both);
-      range.text += ")";
+      range.text += ')';
       both = std::move(range);
     }
     sql = std::move(both);

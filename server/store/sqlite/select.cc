@@ -165,6 +165,7 @@ class SelectionSql {
       sql.Add(*from);
     }
     std::vector<std::string> orders;
+    orders.reserve(in.keys.size());
     for (size_t i = 0; i < in.keys.size(); ++i) {
       // Those of both tables are told by their places.
       orders.push_back(newest_ ? absl::StrCat(in.keys[i], in.orders[i])
@@ -281,6 +282,7 @@ absl::Status SqliteSession::Scan(absl::string_view collection, const Selection& 
   const Watch watch(db_, run_, selection);
   const SelectionSql select(table, selection, *newest);
   std::vector<std::string> names;
+  names.reserve(columns.size());
   for (const int column : columns) names.push_back(ColumnSql(column, table));
   std::vector<Value> values(columns.size());
   int64_t left = selection.limit;
