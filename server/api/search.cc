@@ -21,7 +21,6 @@
 #include "error/error.h"
 #include "query/filter.h"
 #include "query/highlight.h"
-#include "query/nearest.h"
 
 namespace detente::api {
 namespace {
@@ -104,29 +103,20 @@ absl::Status ResourcesOf(const Call& call, std::vector<const Resource*>* resourc
   const auto* reflection = call.request.GetReflection();
   const auto* field = FieldOf(call.request, "collections");
   const int count = reflection->FieldSize(call.request, field);
-  std::vector<absl::string_view> known;
-  for (const auto& resource : registry.resources()) {
-    known.push_back(resource->collection);
-    if (count == 0) resources->push_back(resource.get());
-  }
-  std::vector<Violation> violations;
+  absl::Status status;
   for (int i = 0; i < count; ++i) {
-    const std::string name = reflection->GetRepeatedString(call.request, field, i);
-    const auto found = std::find_if(registry.resources().begin(), registry.resources().end(),
-                                    [&](const auto& r) { return r->collection == name; });
-    if (found != registry.resources().end()) {
-      resources->push_back(found->get());
-      continue;
-    }
-    const std::string nearest = query::Nearest(name, known);
-    violations.push_back(
-        {absl::StrCat("collections[", i, "]"),
-         absl::StrCat("`", name.substr(0, 128), "`: no such collection",
-                      nearest.empty() ? "" : absl::StrCat("; did you mean `", nearest, "`?"))});
+    const Resource* resource = nullptr;
+    Collect(FindCollection(registry, reflection->GetRepeatedString(call.request, field, i),
+                           absl::StrCat("collections[", i, "]"), &resource),
+            &status);
+    resources->push_back(resource);
+  }
+  for (const auto& resource : registry.resources()) {
+    if (count == 0) resources->push_back(resource.get());
   }
   std::sort(resources->begin(), resources->end());
   resources->erase(std::unique(resources->begin(), resources->end()), resources->end());
-  return violations.empty() ? absl::OkStatus() : InvalidFields(violations);
+  return status;
 }
 
 using Filters = std::map<const Resource*, query::Filter>;

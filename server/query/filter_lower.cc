@@ -475,7 +475,8 @@ Lowered Filter::Lower(const Columns& columns, bool show_deleted) const {
     const Node& node = conjunction ? root_->children[i] : *root_;
     const Part part = heads.Lower(node);
     if (part.exact || part.condition.kind != Kind::kTrue) out.lowered.push_back(ToText(node));
-    if (!part.exact) out.residual.push_back(ToText(node));
+    // One part that nothing can meet leaves nothing to look at.
+    if (!part.exact && !out.heads_exact) out.residual.push_back(ToText(node));
   }
   return out;
 }

@@ -189,6 +189,9 @@ class Parser {
         if (!Argument("an argument expected", &out->children.emplace_back())) return false;
       } while (Take(Kind::kComma));
     }
+    if (Peek().kind == Kind::kCompare) {
+      return Fail("`,` or `)` expected: a condition as an argument stands in parentheses");
+    }
     if (!Take(Kind::kClose)) return Fail("`,` or `)` expected");
     --depth_;
     return true;

@@ -122,17 +122,19 @@ class Parser {
   }
 
   bool Disjunction(int depth, std::vector<Found>* parts) {
+    constexpr absl::string_view kLonely = "OR needs a word on either side";
     std::vector<Found> alternatives;
-    while (true) {
+    size_t joint = at_;
+    for (bool behind_or = false;; behind_or = true) {
       const size_t before = alternatives.size();
       if (!Factor(depth, &alternatives)) return false;
-      const size_t joint = at_;
+      const bool empty = alternatives.size() == before;
+      if (empty && behind_or) return Wrong(joint, kLonely);
       if (AtEnd() || !IsWord("OR")) break;
-      if (alternatives.size() == before) return Wrong(at_, "OR needs a word on either side");
+      joint = at_;
+      if (empty) return Wrong(joint, kLonely);
       at_ += 2;
-      if (AtEnd() || IsWord("AND") || IsWord("OR")) {
-        return Wrong(joint == at_ ? joint : at_, "OR needs a word on either side");
-      }
+      if (AtEnd() || IsWord("AND") || IsWord("OR")) return Wrong(joint, kLonely);
     }
     if (!alternatives.empty()) parts->push_back(JoinFound(Kind::kOr, std::move(alternatives)));
     return true;

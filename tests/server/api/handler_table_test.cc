@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -334,6 +336,37 @@ TEST_F(HandlerTableTest, BatchGetLimits) {
   request.add_names("persons/p0");
   EXPECT_FAILS(Call<v1::BatchGetPersonsResponse>(batch_get, request), kInvalidArgument,
                LIMIT_EXCEEDED);
+}
+
+// A pattern over long texts takes its time; other calls are served meanwhile.
+TEST_F(HandlerTableTest, AFilterThatRunsAwayIsStoppedAtItsDeadline) {
+  for (int i = 0; i < 40; ++i) {
+    v1::CreatePersonRequest request;
+    request.set_person_id(absl::StrCat("p", i));
+    request.mutable_person()->set_note(std::string(60'000, 'a'));
+    ASSERT_OK(Call<v1::Person>(absl::StrCat(kPersons, "CreatePerson"), request));
+  }
+  v1::ListPersonsRequest list;
+  list.set_filter(absl::StrCat("note = \"*", std::string(6'000, 'a'), "b*\""));
+  list.set_return_total_size(true);
+  const absl::Time start = absl::Now();
+  CallContext context;
+  context.deadline = start + absl::Milliseconds(200);
+  const std::string path = absl::StrCat(kPersons, "ListPersons");
+  auto other = std::async(std::launch::async, [&] {
+    v1::ListPersonsRequest plain;
+    plain.set_filter("note != \"\"");
+    plain.set_page_size(1);
+    return Call<v1::ListPersonsResponse>(path, plain).status();
+  });
+  EXPECT_FAILS(Call<v1::ListPersonsResponse>(path, list, context), kDeadlineExceeded,
+               DEADLINE_PASSED);
+  EXPECT_LT(absl::Now() - start, absl::Seconds(2));
+  ASSERT_OK(other.get());
+  bool cancelled = false;
+  context.deadline = absl::InfiniteFuture();
+  context.cancelled = [&] { return std::exchange(cancelled, true); };  // not at once
+  EXPECT_FAILS(Call<v1::ListPersonsResponse>(path, list, context), kCancelled, CALL_CANCELLED);
 }
 
 // --- writes -------------------------------------------------------------------------------------

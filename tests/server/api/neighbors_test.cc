@@ -11,7 +11,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "detente/v1/detention.pb.h"
 #include "detente/v1/exchange.pb.h"
 #include "detente/v1/measure.pb.h"
@@ -188,13 +187,11 @@ TEST_F(NeighborsTest, AHubIsNotReadWhole) {
     ++asked;
     return false;
   };
-  const absl::Time start = absl::Now();
   auto found = Find("name: 'persons/hub' max_records: 10 depth: 3", context);
   ASSERT_OK(found);
   EXPECT_EQ(found->nodes_size(), 11);
   EXPECT_TRUE(found->truncated());
   EXPECT_LT(asked, 20);  // one for each 1,024 rows, and for each record
-  EXPECT_LT(absl::Now() - start, absl::Milliseconds(100));
   context.cancelled = [] { return true; };
   EXPECT_FAILS(Find("name: 'persons/hub'", context), kCancelled, CALL_CANCELLED);
   asked = 0;

@@ -136,6 +136,55 @@ TEST(EraseTest, NothingIsLeftInTheFiles) {
   }
 }
 
+// Words as the full-text index has them, which no record does.
+TEST(EraseTest, NoWordIsLeftInTheIndex) {
+  const std::vector<std::string> words = {"zyxwvut", "zyksvvut", "kponmlky",
+                                          "qzqzqz",  "xyxyxy",   "kpanmlka"};
+  TempDir folder;
+  Story story(folder.File());
+  ASSERT_TRUE(story.ok);
+  // So many that words stand on pages of their own, in several segments.
+  for (int i = 0; i < 50; ++i) {
+    auto other = Story::Other();
+    other.set_note(absl::StrCat("zyxwvus", i, " qzqzqy kponmlkx"));
+    ASSERT_OK(WriteOf(*story.engine, Create(other, absl::StrCat("other-", i))));
+  }
+  auto documents = [&](const std::string& word) {
+    sqlite3* db = nullptr;
+    EXPECT_EQ(sqlite3_open(folder.File().c_str(), &db), SQLITE_OK);
+    int64_t count = 0;
+    for (const char* table : {"search_heads", "search_past"}) {
+      sqlite3_exec(db,
+                   absl::StrCat("CREATE VIRTUAL TABLE temp.v_", table, " USING fts5vocab(main, ",
+                                table, ", row)")
+                       .c_str(),
+                   nullptr, nullptr, nullptr);
+      sqlite3_stmt* statement = nullptr;
+      const std::string sql =
+          absl::StrCat("SELECT count(*) FROM temp.v_", table, " WHERE term = '", word, "'");
+      EXPECT_EQ(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr), SQLITE_OK)
+          << sqlite3_errmsg(db);
+      EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
+      count += sqlite3_column_int64(statement, 0);
+      sqlite3_finalize(statement);
+    }
+    sqlite3_close(db);
+    return count;
+  };
+  for (const std::string& word : words) EXPECT_GT(documents(word), 0) << word;
+  // The stored words of a row are text as it is; those of the index itself share beginnings.
+  for (const std::string& word : words)
+    EXPECT_THAT(FilesWith(folder, word), Not(IsEmpty())) << word;
+  ASSERT_OK(story.engine->Erase(story.Erasure()));
+  for (const std::string& word : words) {
+    EXPECT_EQ(documents(word), 0) << word;
+    EXPECT_THAT(FilesWith(folder, word), IsEmpty()) << word;
+  }
+  EXPECT_GT(documents("kponmlkx"), 0);
+  story.engine.reset();
+  for (const std::string& word : words) EXPECT_THAT(FilesWith(folder, word), IsEmpty()) << word;
+}
+
 TEST(EraseTest, WhatReadersSee) {
   TempDir folder;
   Story story(folder.File());

@@ -462,7 +462,7 @@ TEST(AggregateTest, RandomRecordsOneByOne) {
   std::mt19937_64 random(13);
   auto below = [&](uint64_t n) { return random() % n; };
   size_t lines = 0, differing = 0;
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 150; ++round) {
     std::vector<Release> releases(below(25));
     for (Release& release : releases) {
       SetDate(kDates[2 + below(kDates.size() - 2)], release.mutable_effective_date());
@@ -479,10 +479,10 @@ TEST(AggregateTest, RandomRecordsOneByOne) {
       headcount->set_approximate(below(3) == 0);
     }
     const int shape = static_cast<int>(below(4));
-    // Pairs of a day and another date would be too many groups.
+    // Pairs of finer dates would be very many groups.
     const std::string first =
-        std::vector<std::string>{"year", "quarter", "month", "day"}[below(shape == 2 ? 3 : 4)];
-    const std::string second = std::vector<std::string>{"year", "quarter", "month"}[below(3)];
+        std::vector<std::string>{"year", "quarter", "month", "day"}[below(shape == 2 ? 2 : 4)];
+    const std::string second = std::vector<std::string>{"year", "quarter"}[below(2)];
     std::string request;
     if (shape != 3) absl::StrAppend(&request, "group_paths: 'effective_date.", first, "' ");
     if (shape == 1 || shape == 3) absl::StrAppend(&request, "group_paths: 'region_code' ");
@@ -528,8 +528,8 @@ TEST(AggregateTest, RandomRecordsOneByOne) {
     }
     ASSERT_EQ(seen.size(), releases.size()) << "a record is in no group";
   }
-  EXPECT_GT(lines, 3'000);
-  EXPECT_GT(differing, 1'000);
+  EXPECT_GT(lines, 1'500);
+  EXPECT_GT(differing, 700);
 }
 
 }  // namespace
