@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "detente/v1/release.pb.h"
 #include "detente/v1/specimen.pb.h"
+#include "google/protobuf/stubs/common.h"
 #include "google/protobuf/text_format.h"
 #include "query/columns.h"
 #include "query/filter.h"
@@ -34,6 +35,11 @@ struct Fixture {
   Columns columns;
 };
 
+bool IsUtf8(absl::string_view text) {
+  return google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
+                                                             static_cast<int>(text.size()));
+}
+
 // The levels of parentheses in a text of Filter::Text: those in quotes too, which is no less.
 int Depth(absl::string_view text) {
   int depth = 0, most = 0;
@@ -46,10 +52,12 @@ int Depth(absl::string_view text) {
 
 template <typename T>
 std::string CheckAs(const Fixture<T>& fixture, absl::string_view text, bool syntax) {
-  ParseOrder(text, T::descriptor(), fixture.columns).IgnoreError();
+  const auto order = ParseOrder(text, T::descriptor(), fixture.columns);
+  if (!order.ok() && !IsUtf8(order.status().message())) return "an order's error is no UTF-8";
   const auto filter = Filter::Parse(text, T::descriptor());
   if (!filter.ok()) {
     if (filter.status().code() != absl::StatusCode::kInvalidArgument) return "an odd error";
+    if (!IsUtf8(filter.status().message())) return "an error is no UTF-8";
     return "";
   }
   if (!syntax) return "read without a syntax";
