@@ -23,6 +23,7 @@
 #include "client/remote.h"
 #include "dates.h"
 #include "error/error.h"
+#include "filters.h"
 #include "google/rpc/status.pb.h"
 
 namespace detente {
@@ -267,6 +268,7 @@ PYBIND11_MODULE(_core, m) {
         py::arg("read_only") = false, py::arg("actor") = "",
         "Opens a store, a file or :memory:, in this process.");
   BindDates(m);
+  BindFilters(m);
   py::module_::import("atexit").attr("register")(py::cpp_function(&CloseAll));
 }
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from detente import v1 as v1
     from detente._messages import *  # noqa: F403
     from detente.dates import Date as Date
+    from detente.filters import Filter as Filter
     from detente.records import from_dict as from_dict
     from detente.records import to_dict as to_dict
 
@@ -87,6 +88,7 @@ __all__ = [
 
 _LATE = {  # what they import takes time: the C++ module, YAML
     "Date": "detente.dates",
+    "Filter": "detente.filters",
     "from_dict": "detente.records",
     "to_dict": "detente.records",
 }

@@ -69,3 +69,11 @@ class Edtf:
     def certainly(self, relation: DateRelation, start: _Day | None, end: _Day | None) -> bool: ...
     def compare(self, other: Edtf) -> int:
         """Below, at or above 0, as this is before, equal to or after the other."""
+
+class FilterError(ValueError):
+    """A text is no filter: what was expected, and its position."""
+
+    position: int  # in bytes
+
+def filter_tree(text: bytes) -> str:
+    """The syntax of a filter, one node a line, indented by two spaces a level."""

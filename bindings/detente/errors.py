@@ -112,7 +112,8 @@ class InvalidArgumentError(Error, ValueError):
     """An argument is wrong; `field_violations` names every one.
 
     Attributes:
-        position: Where a text that `detente.Date` was given is wrong, in bytes from 0.
+        position: Where a text that `detente.Date` or `detente.Filter` was given is wrong, in bytes
+            from 0.
     """
 
     code = Code.INVALID_ARGUMENT

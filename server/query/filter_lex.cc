@@ -60,7 +60,7 @@ class Lexer {
       : source_(source), text_(source.text), tokens_(tokens), fault_(fault) {}
 
   bool Run() {
-    if (!CheckCharacters()) return false;
+    if (!CheckCharacters(source_, fault_)) return false;
     bool spaced = true;
     while (at_ < text_.size()) {
       if (IsSpace(text_[at_])) {
@@ -87,18 +87,6 @@ class Lexer {
   bool Fail(size_t at, absl::string_view what) {
     *fault_ = {source_.PlaceOf(at), std::string(what)};
     return false;
-  }
-
-  bool CheckCharacters() {
-    for (size_t i = 0; i < text_.size();) {
-      const size_t size = CharacterSize(text_.substr(i));
-      if (size == 0) return Fail(i, "UTF-8 expected");
-      if (IsControl(text_[i])) {
-        return Fail(i, "a control character; in quotes, write it as an escape: \\u0007");
-      }
-      i += size;
-    }
-    return true;
   }
 
   bool Next(Token* token) {
@@ -258,6 +246,24 @@ class Lexer {
 };
 
 }  // namespace
+
+bool CheckCharacters(const FilterSource& source, Fault* fault) {
+  const absl::string_view text = source.text;
+  for (size_t i = 0; i < text.size();) {
+    const size_t size = CharacterSize(text.substr(i));
+    if (size == 0) {
+      *fault = {source.PlaceOf(i), "UTF-8 expected"};
+      return false;
+    }
+    if (IsControl(text[i])) {
+      *fault = {source.PlaceOf(i),
+                "a control character; in quotes, write it as an escape: \\u0007"};
+      return false;
+    }
+    i += size;
+  }
+  return true;
+}
 
 size_t TimeSize(absl::string_view text) {
   constexpr absl::string_view kShape = "dddd-dd-ddTdd:dd:dd";

@@ -57,6 +57,9 @@ struct FilterSource {
   size_t PlaceOf(size_t byte) const { return quoted == nullptr ? byte : quoted->PlaceOf(byte); }
 };
 
+// False: what is no UTF-8, or a control character but a tab or the end of a line, is in `fault`.
+bool CheckCharacters(const FilterSource& source, Fault* fault);
+
 // False: what is wrong is in `fault`. The last token is kEnd.
 bool Lex(const FilterSource& source, std::vector<Token>* tokens, Fault* fault);
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_split.h"
 #include "query/filter.h"
 #include "query/filter_node.h"
+#include "query/filter_syntax.h"
 #include "query/nearest.h"
 
 namespace detente::query {
@@ -74,6 +75,7 @@ absl::StatusOr<std::vector<store::Order>> ParseOrder(absl::string_view text, con
     return InvalidFilter(
         {{0, absl::StrCat("at most ", kMaxOrderBytes, " bytes, got ", text.size()), true}}, field);
   }
+  if (Fault fault; !CheckCharacters({text}, &fault)) return InvalidFilter({fault}, field);
   std::vector<Fault> faults;
   std::vector<std::string> paths;
   for (const absl::string_view one : absl::StrSplit(text, ',')) {

@@ -25,8 +25,28 @@ TARGETS = {
         ],
         "packages": ["absl_status", "absl_statusor", "absl_strings"],
         "max_len": 300,  # bytes: some over the limit
-    }
+    },
+    "filter": {
+        "sources": [
+            HERE / "filter_fuzz.cc",
+            HERE / "filter_check.cc",
+            ROOT / "server/error/error.cc",
+            *sorted((ROOT / "server/query").glob("*.cc")),
+            *sorted((ROOT / "server/values").glob("*.cc")),
+        ],
+        "packages": [
+            *("absl_status", "absl_statusor", "absl_strings", "absl_time", "absl_cord"),
+            *("absl_flat_hash_set", "absl_flat_hash_map", "absl_hash", "absl_raw_hash_set"),
+            *("protobuf", "icu-i18n", "icu-uc", "libcrypto"),
+        ],
+        "protos": True,
+        "max_len": 400,
+    },
 }
+
+# What the build made of the contract, and of the tests' resource.
+RELEASE = ROOT / "build/release"
+PROTOS = ("googleapis", "proto", "specimen_proto")
 
 
 def clang() -> str:
@@ -61,6 +81,10 @@ def build(name: str) -> Path:
     # absl's own archives are not instrumented.
     sources = map(str, target["sources"])
     include = [f"-I{ROOT / 'server'}", f"-I{HERE}"]
+    if target.get("protos"):
+        include += [f"-isystem{RELEASE / 'gen' / f'detente_{name}'}" for name in PROTOS]
+        for name in PROTOS:
+            libraries += map(str, RELEASE.glob(f"**/detente_{name}_objects.dir/**/*.pb.cc.o"))
     subprocess.run([*command, *include, *sources, "-o", binary, *libraries], check=True)
     return binary
 

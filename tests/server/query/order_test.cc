@@ -54,6 +54,7 @@ TEST(OrderTest, Refusals) {
        "`region_code`?"},
       {"note, headcount.bst", "at byte 16: Estimate has no field `bst`; did you mean `best`?"},
       {"note down", "at byte 5: `desc` or `,` expected, got `down`"},
+      {"note, \xff", "order_by: at byte 6: UTF-8 expected"},
       {"note DESC", "`desc` or `,` expected"},
       {"note desc desc", "at byte 5: `desc` or `,` expected"},
       {"note,,mechanism", "at byte 5: a field expected"},
