@@ -59,10 +59,12 @@ def server(home: pathlib.Path, console: list[tuple[str, str]]) -> str:
 
 def test_command_line(console: list[tuple[str, str]]) -> None:
     outputs = [output for _, output in console]
-    assert len(outputs) == 4
+    assert len(outputs) == 6
     assert "Алесь Бяляцкі" in outputs[1]
     assert "commitments/" in outputs[2]
-    assert "headcount: 123" in outputs[3]
+    assert outputs[3].count("releases/") == 1
+    assert "releases/by-2025-12-13" in outputs[3]
+    assert "headcount: 123" in outputs[5]
 
 
 def test_demo_prints_what_the_readme_shows() -> None:
