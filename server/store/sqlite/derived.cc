@@ -29,9 +29,12 @@ CREATE TABLE past_keys_$0 (
   until INTEGER NOT NULL$1);
 CREATE TABLE lists_$0 (list INTEGER, value, num INTEGER, PRIMARY KEY (list, value, num))
   WITHOUT ROWID;
+CREATE INDEX "$0.list_of" ON lists_$0 (num);
 )sql";
 
-// Indexes are named after what they are of, for plans.
+// Indexes are named after what they are of, for plans. Those that are here are made once all values
+// are in; a record's own list values are looked up for each that is put, so that their index is
+// there from the start.
 constexpr absl::string_view kIndexes = R"sql(
 CREATE UNIQUE INDEX "$0.name" ON keys_$0 (id);
 CREATE INDEX "$0.create_time" ON keys_$0 (create_time, id);
@@ -39,7 +42,6 @@ CREATE INDEX "$0.update_time" ON keys_$0 (update_time, id);
 CREATE INDEX "$0.delete_time" ON keys_$0 (delete_time, id) WHERE delete_time <> 0;
 CREATE INDEX "$0.until" ON past_keys_$0 (until, since);
 CREATE UNIQUE INDEX "$0.past_name" ON past_keys_$0 (id, since);
-CREATE INDEX "$0.list_of" ON lists_$0 (num);
 )sql";
 
 std::string TypeName(Column::Type type) {

@@ -762,6 +762,20 @@ TEST(SqliteFileTest, TheSecondFormatIsBroughtUp) {
   ASSERT_OK(store);
   Writer& writer = *(*store)->writer();
   ASSERT_OK(writer.BeginDeriving("things"));
+  {
+    // Each version that is put looks for its list values: without an index, among those of all.
+    ASSERT_EQ(sqlite3_open(folder.File().c_str(), &db), SQLITE_OK);
+    sqlite3_stmt* plan = nullptr;
+    ASSERT_EQ(
+        sqlite3_prepare_v2(db, "EXPLAIN QUERY PLAN SELECT value FROM lists_things WHERE num = 1",
+                           -1, &plan, nullptr),
+        SQLITE_OK);
+    ASSERT_EQ(sqlite3_step(plan), SQLITE_ROW);
+    EXPECT_THAT(reinterpret_cast<const char*>(sqlite3_column_text(plan, 3)),
+                ::testing::StartsWith("SEARCH"));
+    sqlite3_finalize(plan);
+    sqlite3_close(db);
+  }
   std::vector<Version> underived;
   ASSERT_OK(writer.Underived("things", [&](Version& version) {
     underived.push_back(version);
