@@ -109,12 +109,13 @@ absl::Status ResourcesOf(const Call& call, std::vector<const Resource*>* resourc
     Collect(FindCollection(registry, reflection->GetRepeatedString(call.request, field, i),
                            absl::StrCat("collections[", i, "]"), &resource),
             &status);
-    resources->push_back(resource);
+    if (resource != nullptr) resources->push_back(resource);
   }
   for (const auto& resource : registry.resources()) {
     if (count == 0) resources->push_back(resource.get());
   }
-  std::sort(resources->begin(), resources->end());
+  std::sort(resources->begin(), resources->end(),
+            [](const Resource* a, const Resource* b) { return a->collection < b->collection; });
   resources->erase(std::unique(resources->begin(), resources->end()), resources->end());
   return status;
 }
@@ -126,12 +127,21 @@ absl::Status FiltersOf(const Call& call, const std::vector<const Resource*>& res
                        Filters* filters) {
   const std::string text = GetString(call.request, "filter");
   if (text.empty()) return absl::OkStatus();
+  absl::Status status;
   for (const Resource* resource : resources) {
     auto filter = query::Filter::Parse(text, resource->type);
-    if (!filter.ok()) return filter.status();
-    filters->emplace(resource, *std::move(filter));
+    if (filter.ok()) {
+      filters->emplace(resource, *std::move(filter));
+    } else if (status.ok()) {
+      status = filter.status();
+    }
   }
-  return absl::OkStatus();
+  if (!status.ok() && !filters->empty()) {
+    // It is right for some: those are what is missing.
+    Collect(InvalidField("collections", "those expected that have all fields of the filter"),
+            &status);
+  }
+  return status;
 }
 
 // Takes what is found, in any order, and keeps what comes first behind a position.

@@ -201,6 +201,15 @@ def test_what_is_wrong_is_said(client: Client) -> None:
     refuses(INVALID, "INVALID_PAGE_TOKEN", search, client, "a", page_token="x")
 
 
+def test_a_filter_that_is_not_of_all_collections(client: Client) -> None:
+    text = "effective_date:*"
+    refuses_fields(["filter", "collections"], search, client, "word", filter=text)
+    refuses_fields(["filter"], search, client, "word", filter="(")
+    refuses_fields(["filter"], search, client, "word", filter=text, collections=["persons"])
+    refuses_fields(["collections[0]"], search, client, "word", filter=text, collections=["person"])
+    assert not search(client, "word", filter=text, collections=["releases"]).hits
+
+
 def test_nothing_is_found_in_an_empty_store(client: Client) -> None:
     page = search(client, "anything OR prefix*")
     assert (len(page.hits), page.total_size, page.next_page_token) == (0, 0, "")
