@@ -54,6 +54,7 @@ void VisitField(const Message& message, const FieldDescriptor* field, const Text
     return;
   }
   const int size = reflection->FieldSize(message, field);
+  elements.reserve(size);
   for (int i = 0; i < size; ++i) {
     visit(reflection->GetRepeatedStringReference(message, field, i, &scratch), place, name);
   }
