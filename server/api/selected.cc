@@ -65,6 +65,8 @@ absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
     });
     if (!status.ok()) return status;
     for (store::Version& version : held) {
+      // A look at one record may take long.
+      if (status = CheckCall(call.context); !status.ok()) return status;
       auto matches = Matches(resource, selected, version);
       if (!matches.ok()) return matches.status();
       const std::string id = version.id;
@@ -74,7 +76,6 @@ absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
     if (static_cast<int64_t>(held.size()) < selection.limit && bytes < kMaxHeldBytes) {
       return absl::OkStatus();
     }
-    if (status = CheckCall(call.context); !status.ok()) return status;
     // Few of the rows matched: go on in longer strides.
     selection.limit = std::min(selection.limit * kGrowth, kMaxHeld);
   }

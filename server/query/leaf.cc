@@ -28,6 +28,10 @@ using Kind = Leaf::Kind;
 
 // Dates that are read anew once so many have been kept.
 constexpr size_t kMaxCachedDates = 100'000;
+// Days that a google.type.Date can be. Columns of an uncertain date's bounds hold others too, where
+// the field is absent.
+const int64_t kFirstDay = values::DaysFromCivil({.year = 1, .month = 1, .day = 1});
+const int64_t kLastDay = values::DaysFromCivil({.year = 9999, .month = 12, .day = 31});
 // Fields up to this number are the row's, not the payload's.
 constexpr int kLastRowField = 7;
 
@@ -325,6 +329,7 @@ Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values) {
         const bool zero_is_unset = leaf.kind == Kind::kEnum || of_row;
         datum.integer = *integer;
         datum.present = *integer != 0 || !zero_is_unset;
+        if (leaf.kind == Kind::kDay && (*integer < kFirstDay || *integer > kLastDay)) datum = {};
       }
   }
   return datum;

@@ -232,7 +232,7 @@ absl::Status SqliteSession::Select(absl::string_view collection, const Selection
   std::vector<Value> after;
   if (!selection.after.empty()) {
     auto values = ValuesAfter(table, selection);
-    if (!values.ok()) return values.status();
+    if (!values.ok()) return watch.Reason(values.status());
     after = *std::move(values);
   }
   int64_t left = selection.limit;
@@ -259,7 +259,7 @@ absl::Status SqliteSession::Select(absl::string_view collection, const Selection
       const bool past = rows.Int(1) != 0;
       DETENTE_PREPARE(get, db_, (past ? (*sql)->get_past_number : (*sql)->get_number).c_str());
       row = get.Bind(rows.Int(0)).Step("read");
-      if (!row.ok()) return row.status();
+      if (!row.ok()) return watch.Reason(row.status());
       if (!*row) return absl::DataLossError("a version is missing");
       Version version = get.ReadVersion();
       version.superseded = past;

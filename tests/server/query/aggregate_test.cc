@@ -245,6 +245,21 @@ TEST(AggregateTest, LeastGreatestAndDifferent) {
   EXPECT_THAT(Lines(OfMessages(all, {})), ElementsAre(HasSubstr("0/0, 0/0, 0/0, 0/0, 0/0 |")));
 }
 
+// The columns of a date's bounds have a value where the date has readings but no bound.
+TEST(AggregateTest, ABoundThatIsNotThereHasNoValue) {
+  std::vector<Release> releases(4);
+  SetDate("../2020", releases[0].mutable_effective_date());
+  SetDate("2020/..", releases[1].mutable_effective_date());
+  SetDate("UNKNOWN", releases[2].mutable_effective_date());
+  const Aggregation aggregation =
+      Parsed(R"pb(group_paths: "effective_date.earliest.year"
+                  measures { kind: COUNT }
+                  measures { kind: MAX path: "effective_date.latest" })pb");
+  const std::vector<std::string> of_columns = Lines(OfColumns(aggregation, releases));
+  EXPECT_EQ(of_columns, Lines(OfMessages(aggregation, releases)));
+  EXPECT_THAT(of_columns, ElementsAre(HasSubstr("2020"), HasSubstr("2020-12-31")));
+}
+
 TEST(AggregateTest, OrderAndLimit) {
   const std::vector<Release> releases = {With("", "region_code: 'BY' headcount { low: 2 }"),
                                          With("", "region_code: 'BY'"),

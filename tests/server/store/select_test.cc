@@ -732,6 +732,28 @@ TEST_P(SelectTest, ACheckEndsTheReadAndNoOther) {
   ASSERT_OK(reader->Select("things", selection, [](Version&) { return true; }));
 }
 
+// Whichever of its statements the check ends: each version of the past is read by one of its own.
+TEST_P(SelectTest, AReadOfThePastEndsWithTheReasonOfTheCheck) {
+  Pair pair(path());
+  Derived derived;
+  derived.columns.resize(8);
+  for (int i = 0; i < 4'000; ++i) pair.Put(absl::StrCat("id-", i), derived);
+  Selection selection;
+  selection.view.revision = pair.revision;
+  pair.Put("another", derived);
+  auto reader = *pair.store->NewReader();
+  bool ended = true;
+  for (int most = 0; ended; ++most) {
+    ASSERT_LT(most, 1'000);
+    int asked = 0;
+    selection.check = [&] { return ++asked <= most ? absl::OkStatus() : CallCancelled(); };
+    const absl::Status status = reader->Select("things", selection, [](Version&) { return true; });
+    ended = asked > most;
+    EXPECT_EQ(status.code(), ended ? absl::StatusCode::kCancelled : absl::StatusCode::kOk)
+        << status;
+  }
+}
+
 // One step of SQLite may be a long way for a pattern.
 TEST_P(SelectTest, ALongMatchIsCheckedToo) {
   Pair pair(path());
