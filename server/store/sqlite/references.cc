@@ -4,7 +4,7 @@
 namespace detente::store {
 
 // They are derived anew at the next opening.
-const absl::string_view kReferenceTables = R"sql(
+const char kReferenceTables[] = R"sql(
 DROP TABLE refs;
 CREATE TABLE refs (
   target TEXT, referrer TEXT, since INTEGER NOT NULL, PRIMARY KEY (target, referrer)) WITHOUT ROWID;

@@ -146,7 +146,7 @@ absl::Status AddSearchFunctions(Connection& db) {
   {
     auto get = db.Once("SELECT fts5(?1)");
     if (!get.ok()) return get.status();
-    (*get)->BindPointer(&api, "fts5_api_ptr");
+    (*get)->BindPointer(static_cast<void*>(&api), "fts5_api_ptr");
     if (auto row = (*get)->Step("read"); !row.ok()) return row.status();
   }
   if (api == nullptr) return absl::InternalError("SQLite has no FTS5");

@@ -198,7 +198,7 @@ class SqliteSession : public Writer {
 Commit ReadCommit(const Statement& row);
 
 // The tables of references; what format 3 has beside those of format 2. In references.cc.
-extern const absl::string_view kReferenceTables;
+extern const char kReferenceTables[];
 
 // For the scans of erasures; in erase.cc.
 absl::Status AddHoldsOne(Connection& db);
