@@ -54,7 +54,6 @@ void VisitField(const Message& message, const FieldDescriptor* field, const Text
     return;
   }
   const int size = reflection->FieldSize(message, field);
-  elements.reserve(size);
   for (int i = 0; i < size; ++i) {
     visit(reflection->GetRepeatedStringReference(message, field, i, &scratch), place, name);
   }
@@ -67,6 +66,7 @@ void VisitElements(const Message& message, const FieldDescriptor* field, const T
   const Reflection* reflection = message.GetReflection();
   std::vector<const Message*> elements;
   const int size = reflection->FieldSize(message, field);
+  elements.reserve(size);
   for (int i = 0; i < size; ++i) {
     elements.push_back(&reflection->GetRepeatedMessage(message, field, i));
   }
