@@ -272,7 +272,7 @@ absl::Status SqliteSession::PutKeys(const CollectionSql& sql, int64_t number,
   for (const Value& value : values) put.BindValue(value);
   if (absl::Status s = put.Run(); !s.ok()) return s;
   IndexWords(sql, false, number, derived);
-  return DeriveLists(sql, number, derived.lists);
+  return ChangeLists(sql, number, {}, derived.lists);
 }
 
 // What is beside the row `number` of head_X moves beside `past_number` of past_X, and becomes that
@@ -298,12 +298,14 @@ absl::Status SqliteSession::SupersedeKeys(const CollectionSql& sql, int64_t numb
     }
     if (absl::Status s = keep.Run(); !s.ok()) return s;
   }
-  auto prepared = db_.PrepareText(
-      absl::StrCat("UPDATE keys_", sql.table.collection, " SET ", update, " WHERE num = ?"));
-  if (!prepared.ok()) return prepared.status();
-  Statement put(*prepared);
-  for (const Value* value : changed) put.BindValue(*value);
-  if (absl::Status s = put.Bind(number).Run(); !s.ok()) return s;
+  if (!changed.empty()) {
+    auto prepared = db_.PrepareText(
+        absl::StrCat("UPDATE keys_", sql.table.collection, " SET ", update, " WHERE num = ?"));
+    if (!prepared.ok()) return prepared.status();
+    Statement put(*prepared);
+    for (const Value* value : changed) put.BindValue(*value);
+    if (absl::Status s = put.Bind(number).Run(); !s.ok()) return s;
+  }
   SupersedeWords(sql, number, past_number);
   IndexWords(sql, false, number, derived);
   return DeriveLists(sql, number, derived.lists);
@@ -327,6 +329,12 @@ absl::Status SqliteSession::DeriveLists(const CollectionSql& sql, int64_t number
                       std::back_inserter(gone));
   std::set_difference(lists.begin(), lists.end(), before.begin(), before.end(),
                       std::back_inserter(added));
+  return ChangeLists(sql, number, gone, added);
+}
+
+absl::Status SqliteSession::ChangeLists(const CollectionSql& sql, int64_t number,
+                                        const std::vector<std::pair<int, Value>>& gone,
+                                        const std::vector<std::pair<int, Value>>& added) {
   for (const auto& [values, text] :
        {std::pair(&gone, &sql.unlist), std::pair(&added, &sql.enlist)}) {
     for (const auto& [list, value] : *values) {

@@ -163,6 +163,9 @@ class SqliteSession : public Writer {
                              const Version& version, const Derived& derived);
   absl::Status DeriveLists(const CollectionSql& sql, int64_t number,
                            const std::vector<std::pair<int, Value>>& lists);
+  absl::Status ChangeLists(const CollectionSql& sql, int64_t number,
+                           const std::vector<std::pair<int, Value>>& gone,
+                           const std::vector<std::pair<int, Value>>& added);
   absl::Status ClearDerived(const CollectionSql& sql, absl::string_view id);
   absl::Status Analyze();
   absl::Status AnalyzeIfGrown();
