@@ -185,8 +185,12 @@ absl::StatusOr<Bytes> List(const Call& call) {
         resource, page->last, page->view, selected->selection.show_deleted, [&](Version& version) {
           return reviewed_only && !IsReviewed(version.payload) ? filler.GoOn() : take(version);
         });
+  } else if (Selected rest = *selected; selected->exact() && shape->telling.plain()) {
+    // Nothing is read beside, so the rows need not be held.
+    rest.selection.after = page->last;
+    rest.selection.limit = page->size + 1;
+    status = call.engine.Select(resource, rest.selection, take);
   } else {
-    Selected rest = *selected;
     rest.selection.after = page->last;
     status = VisitSelected(call, resource, rest, page->size + 1, take);
   }

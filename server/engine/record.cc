@@ -67,6 +67,8 @@ std::string Etag(const store::Version& version) {
 }
 
 void AppendRecord(const Resource& resource, const store::Version& version, std::string* out) {
+  constexpr size_t kMostOfFields1To7 = 320;  // names, ids and times have bounds
+  if (out->empty()) out->reserve(version.payload.size() + kMostOfFields1To7);
   AppendVarint(kName << 3 | 2, out);
   AppendVarint(resource.collection.size() + 1 + version.id.size(), out);
   absl::StrAppend(out, resource.collection, "/", version.id);

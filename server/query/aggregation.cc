@@ -100,6 +100,7 @@ absl::Status ParseOrder(absl::string_view text, Aggregation* out) {
     return InvalidField("order_by", absl::StrCat("longer than ", kMaxOrderBytes, " bytes"));
   }
   std::vector<absl::string_view> names;
+  names.reserve(out->keys.size() + out->measures.size());
   for (const Leaf& key : out->keys) names.push_back(key.text);
   for (const Measure& measure : out->measures) names.push_back(measure.text);
   std::vector<Violation> violations;
@@ -135,6 +136,7 @@ absl::Status ParseOrder(absl::string_view text, Aggregation* out) {
 
 std::vector<const Leaf*> Aggregation::Leaves() const {
   std::vector<const Leaf*> leaves;
+  leaves.reserve(keys.size() + measures.size());
   for (const Leaf& key : keys) leaves.push_back(&key);
   for (const Measure& measure : measures) {
     if (measure.leaf.has_value()) leaves.push_back(&*measure.leaf);

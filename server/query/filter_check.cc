@@ -140,6 +140,7 @@ class Checker {
       const FieldDescriptor* field = type->FindFieldByName(word.value);
       if (field == nullptr) {
         std::vector<absl::string_view> names;
+        names.reserve(type->field_count());
         for (int j = 0; j < type->field_count(); ++j) names.push_back(type->field(j)->name());
         const std::string nearest = Nearest(word.value, names);
         return Fail(
@@ -415,8 +416,8 @@ class Checker {
   bool Sounding(const Operand& operand, Node* out) {
     out->kind = Node::Kind::kSounds;
     for (const values::Word& word : values::WordsOf(operand.value)) {
-      std::string sound = values::SoundOf(word.folded);
-      out->words.push_back(sound.empty() ? word.folded : std::move(sound));
+      const std::string sound = values::SoundOf(word.folded);
+      out->words.push_back(sound.empty() ? word.folded : sound);
     }
     if (!out->words.empty()) return true;
     return Fail(operand.position, absl::StrCat("a name expected, got ", Shown(operand.value)));

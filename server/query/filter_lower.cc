@@ -166,6 +166,7 @@ class Lowering {
       case Node::Kind::kNamed:
       case Node::Kind::kSounds: {
         std::vector<Part> parts;
+        parts.reserve(node.words.size());
         for (const std::string& word : node.words) {
           parts.push_back({{.kind = node.kind == Node::Kind::kNamed ? Kind::kNamed : Kind::kSounds,
                             .value = word},
@@ -190,6 +191,7 @@ class Lowering {
 
   static Fields FieldsOf(const FilterPath& path) {
     Fields fields;
+    fields.reserve(path.size());
     for (const FieldStep& step : path) fields.push_back(step.field);
     return fields;
   }
@@ -235,6 +237,7 @@ class Lowering {
       case Node::Kind::kAnd:
       case Node::Kind::kOr: {
         std::vector<Part> parts;
+        parts.reserve(node.children.size());
         for (const Node& child : node.children) parts.push_back(AnyOf(list, child));
         const bool all = node.kind == Node::Kind::kAnd;
         Part part = Join(all ? Kind::kAnd : Kind::kOr, std::move(parts));

@@ -32,6 +32,7 @@ std::vector<int> ColumnsOf(absl::string_view path, size_t position, const Descri
     }
     if (field == nullptr) {
       std::vector<absl::string_view> names;
+      names.reserve(type->field_count());
       for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
       const std::string nearest = Nearest(name, names);
       return fail(

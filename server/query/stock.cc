@@ -232,6 +232,7 @@ absl::Status Stock::Add(const Message& record) {
 
 void Stock::Write(v1::ComputeStockResponse* response) const {
   std::vector<const Series*> sorted;
+  sorted.reserve(series_.size());
   for (const Series& series : series_) sorted.push_back(&series);
   std::sort(sorted.begin(), sorted.end(), [&](const Series* a, const Series* b) {
     if (a->key.present != b->key.present) return a->key.present;

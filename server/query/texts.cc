@@ -66,6 +66,7 @@ void VisitElements(const Message& message, const FieldDescriptor* field, const T
   const Reflection* reflection = message.GetReflection();
   std::vector<const Message*> elements;
   const int size = reflection->FieldSize(message, field);
+  elements.reserve(size);
   for (int i = 0; i < size; ++i) {
     elements.push_back(&reflection->GetRepeatedMessage(message, field, i));
   }

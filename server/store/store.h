@@ -187,7 +187,8 @@ class Reader {
                                    absl::FunctionRef<bool(const std::string&)> visit) = 0;
 };
 
-// The one writer. Its reads see what it has written. A group of commits is one durable transaction;
+// The one writer. Its reads see what it has written, but searches by words see what is committed. A
+// group of commits is one durable transaction;
 // each commit in it can be undone alone. Any error of Begin or Commit leaves the store as it was at
 // the last Commit.
 class Writer : public Reader {

@@ -209,7 +209,7 @@ std::vector<Word> WordsOf(absl::string_view text) {
     if (c < 0x80) {
       ++i;
     } else {
-      U8_NEXT(text.data(), i, size, c);
+      U8_NEXT(text.data(), i, size, c);  // NOLINT(bugprone-inc-dec-in-conditions): ICU's macro
     }
     const Part part = c < 0 ? Part::kNone : PartOf(c);
     // Мар'я is one word: the apostrophe says that a vowel begins with a y.

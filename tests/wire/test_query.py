@@ -1,5 +1,6 @@
 """Filters, orders, totals and pages of List, and ExplainQuery, by a foreign client."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -177,7 +178,7 @@ def test_what_has_no_date_comes_last(releases: Collection, direction: str) -> No
     ]
     assert bounds == sorted(bounds, reverse=bool(direction))
     # Equals by name, in either direction.
-    for one, next_one in zip(found, found[1:], strict=False):
+    for one, next_one in itertools.pairwise(found):
         if one.effective_date.edtf == next_one.effective_date.edtf:
             assert one.name < next_one.name
 

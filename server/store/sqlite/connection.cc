@@ -81,8 +81,9 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
   list = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE id > ?1 ORDER BY id");
   revisions = text("SELECT " DETENTE_VERSION_COLUMNS
                    " FROM past_$0 WHERE id = ?1 AND since < ?2 ORDER BY since DESC");
-  supersede = text("INSERT INTO past_$0 (" DETENTE_VERSION_COLUMNS
-                   ", until) SELECT " DETENTE_VERSION_COLUMNS ", ?2 FROM head_$0 WHERE num = ?1");
+  head = text("SELECT num, " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE id = ?1");
+  insert_past = text("INSERT INTO past_$0 (" DETENTE_VERSION_COLUMNS
+                     ", until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
   seen = text("SELECT id FROM keys_$0 WHERE num = ?1 AND since <= ?2 AND delete_time = 0");
   seen_past = text(
       "SELECT id FROM past_keys_$0 "
@@ -94,7 +95,6 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
       "delete_time = ?6, payload = ?7, salt = ?8 WHERE id = ?1");
   get_number = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE num = ?1");
   get_past_number = text("SELECT " DETENTE_VERSION_COLUMNS " FROM past_$0 WHERE num = ?1");
-  number = text("SELECT num FROM head_$0 WHERE id = ?1");
   head_number = text("SELECT num FROM head_$0 WHERE id = ?1 AND since = ?2");
   past_number = text("SELECT num FROM past_$0 WHERE id = ?1 AND since = ?2");
   NameDerived();

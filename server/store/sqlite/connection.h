@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -65,6 +66,11 @@ class Statement {
     const auto* real = std::get_if<double>(&value);
     ++bound_;
     if (real != nullptr) sqlite3_bind_double(statement_, bound_, *real);
+    return *this;
+  }
+
+  Statement& BindColumn(const Statement& row, int column) {
+    sqlite3_bind_value(statement_, ++bound_, sqlite3_column_value(row.statement_, column));
     return *this;
   }
 
@@ -213,13 +219,15 @@ struct CollectionSql {
   explicit CollectionSql(const Table& table);
   Table table;
   int64_t ordinal = -1;  // for the full-text index
-  std::string create, get, get_past, list, revisions, supersede, insert, update;
+  std::string create, get, get_past, list, revisions, head, insert_past, insert, update;
   std::string seen, seen_past;  // whether a view sees the row with a number, live; its id
-  std::string number, head_number, past_number;
+  std::string head_number, past_number;
   std::string get_number, get_past_number;
   // derived.cc
   std::string drop_derived, create_derived, index_derived;
-  std::string derive, derive_past, supersede_keys, underived, underived_past;
+  std::string derive, derive_past, underived, underived_past;
+  std::string insert_keys, keys, insert_past_keys;
+  std::vector<std::string> key_names;  // of DETENTE_ROW_COLUMNS and the columns, quoted
   std::string listed, unlist, enlist;
 
  private:

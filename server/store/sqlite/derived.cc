@@ -13,7 +13,7 @@ namespace detente::store {
 namespace {
 
 // Raise it when the tables here change: they are made anew then.
-constexpr int kLayout = 2;
+constexpr int kLayout = 3;
 
 // A store is looked over for its planner again when it has ten times the rows.
 constexpr int64_t kFirstAnalysis = 200;
@@ -32,13 +32,14 @@ CREATE TABLE lists_$0 (list INTEGER, value, num INTEGER, PRIMARY KEY (list, valu
 CREATE INDEX "$0.list_of" ON lists_$0 (num);
 )sql";
 
-// Indexes are named after what they are of, for plans. Those that are here are made once all values
-// are in; a record's own list values are looked up for each that is put, so that their index is
-// there from the start.
+// Indexes are named after what they are of, for plans. They hold delete_time too: most reads of the
+// newest state then need no row of keys_ at all. Those that are here are made once all values are
+// in; a record's own list values are looked up for each that is put, so that their index is there
+// from the start.
 constexpr absl::string_view kIndexes = R"sql(
 CREATE UNIQUE INDEX "$0.name" ON keys_$0 (id);
-CREATE INDEX "$0.create_time" ON keys_$0 (create_time, id);
-CREATE INDEX "$0.update_time" ON keys_$0 (update_time, id);
+CREATE INDEX "$0.create_time" ON keys_$0 (create_time, id, delete_time);
+CREATE INDEX "$0.update_time" ON keys_$0 (update_time, id, delete_time);
 CREATE INDEX "$0.delete_time" ON keys_$0 (delete_time, id) WHERE delete_time <> 0;
 CREATE INDEX "$0.until" ON past_keys_$0 (until, since);
 CREATE UNIQUE INDEX "$0.past_name" ON past_keys_$0 (id, since);
@@ -63,14 +64,16 @@ std::string IndexOf(const std::string& collection, const std::vector<Column>& co
       "CREATE INDEX ", Quoted(absl::StrCat(collection, ".", column.name)), " ON keys_", collection);
   switch (column.role) {
     case Column::Role::kEarliest:
-      return absl::StrCat(start, " (", name, ", ", Quoted(columns[at + 1].name), ", id) WHERE ",
-                          name, " IS NOT NULL;\n");
+      return absl::StrCat(start, " (", name, ", ", Quoted(columns[at + 1].name),
+                          ", id, delete_time) WHERE ", name, " IS NOT NULL;\n");
     case Column::Role::kLatest:
       // Of dates that are no single day; see kPossibly.
-      return absl::StrCat(start, " (", name, ", ", Quoted(columns[at - 1].name), ", id) WHERE ",
-                          name, " > ", Quoted(columns[at - 1].name), ";\n");
+      return absl::StrCat(start, " (", name, ", ", Quoted(columns[at - 1].name),
+                          ", id, delete_time) WHERE ", name, " > ", Quoted(columns[at - 1].name),
+                          ";\n");
     default:
-      return absl::StrCat(start, " (", name, ", id) WHERE ", HasValue(column, name), ";\n");
+      return absl::StrCat(start, " (", name, ", id, delete_time) WHERE ", HasValue(column, name),
+                          ";\n");
   }
 }
 
@@ -83,17 +86,20 @@ std::string HasValue(const Column& column, absl::string_view name) {
 
 void CollectionSql::NameDerived() {
   const std::string& collection = table.collection;
-  std::string columns, names, places;
+  std::string columns, names, places, more;
   int place = 2;  // after the number
+  key_names = {"id", "uid", "since", "create_time", "update_time", "delete_time"};
   for (const Column& column : table.columns) {
     const std::string name = Quoted(column.name);
+    key_names.push_back(name);
+    absl::StrAppend(&more, ", ?");
     absl::StrAppend(&columns, ", ", name, " ", TypeName(column.type));
     absl::StrAppend(&names, ", ", name);
     absl::StrAppend(&places, ", ?", place++);
   }
   auto text = [&](absl::string_view sql) {
     return absl::StrReplaceAll(
-        sql, {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", places}});
+        sql, {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", places}, {"$4", more}});
   };
   drop_derived = text(
       "DROP TABLE IF EXISTS keys_$0; DROP TABLE IF EXISTS past_keys_$0; "
@@ -110,9 +116,12 @@ void CollectionSql::NameDerived() {
   derive_past =
       text("INSERT OR REPLACE INTO past_keys_$0 (num, " DETENTE_ROW_COLUMNS
            ", until$2) SELECT num, " DETENTE_ROW_COLUMNS ", until$3 FROM past_$0 WHERE num = ?1");
-  supersede_keys =
-      text("INSERT INTO past_keys_$0 (num, " DETENTE_ROW_COLUMNS
-           ", until$2) SELECT ?1, " DETENTE_ROW_COLUMNS ", ?2$2 FROM keys_$0 WHERE num = ?3");
+  // No INSERT ... SELECT for what each write does: SQLite would keep a journal of it.
+  insert_keys =
+      text("INSERT INTO keys_$0 (num, " DETENTE_ROW_COLUMNS "$2) VALUES (?, ?, ?, ?, ?, ?, ?$4)");
+  keys = text("SELECT " DETENTE_ROW_COLUMNS "$2 FROM keys_$0 WHERE num = ?1");
+  insert_past_keys = text("INSERT INTO past_keys_$0 (num, until, " DETENTE_ROW_COLUMNS
+                          "$2) VALUES (?, ?, ?, ?, ?, ?, ?, ?$4)");
   underived = text("SELECT " DETENTE_VERSION_COLUMNS
                    " FROM head_$0 WHERE num > "
                    "(SELECT coalesce(max(num), 0) FROM keys_$0) ORDER BY num");
@@ -139,6 +148,17 @@ std::string Marker(const Table& table) { return absl::StrCat(kLayout, " ", table
 
 // Before the marker while values are being derived.
 constexpr absl::string_view kUnfinished = "unfinished ";
+
+// A row of keys_X, without its number.
+std::vector<Value> KeysOf(const CollectionSql& sql, const Version& version,
+                          const Derived& derived) {
+  std::vector<Value> values = {version.id,          version.uid,         version.since,
+                               version.create_time, version.update_time, version.delete_time};
+  for (size_t i = 0; i < sql.table.columns.size(); ++i) {
+    values.push_back(derived.columns.empty() ? sql.table.columns[i].empty : derived.columns[i]);
+  }
+  return values;
+}
 
 }  // namespace
 
@@ -241,8 +261,56 @@ absl::Status SqliteSession::Derive(const CollectionSql& sql, bool past, int64_t 
     }
     if (absl::Status s = put.Run(); !s.ok()) return s;
   }
-  if (absl::Status s = IndexWords(sql, past, number, derived); !s.ok()) return s;
+  IndexWords(sql, past, number, derived);
   return past ? absl::OkStatus() : DeriveLists(sql, number, derived.lists);
+}
+
+// Beside a new row of head_X, with the number `number`.
+absl::Status SqliteSession::PutKeys(const CollectionSql& sql, int64_t number,
+                                    const Version& version, const Derived& derived) {
+  DETENTE_PREPARE(put, db_, sql.insert_keys.c_str());
+  put.Bind(number);
+  const std::vector<Value> values = KeysOf(sql, version, derived);
+  for (const Value& value : values) put.BindValue(value);
+  if (absl::Status s = put.Run(); !s.ok()) return s;
+  IndexWords(sql, false, number, derived);
+  return ChangeLists(sql, number, {}, derived.lists);
+}
+
+// What is beside the row `number` of head_X moves beside `past_number` of past_X, and becomes that
+// of `version`. Only what differs is written: most columns have an index.
+absl::Status SqliteSession::SupersedeKeys(const CollectionSql& sql, int64_t number,
+                                          int64_t past_number, const Version& version,
+                                          const Derived& derived) {
+  const std::vector<Value> values = KeysOf(sql, version, derived);
+  std::vector<const Value*> changed;
+  std::string update;
+  {
+    DETENTE_PREPARE(before, db_, sql.keys.c_str());
+    auto row = before.Bind(number).Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::InternalError(absl::StrCat("no columns of ", version.id));
+    DETENTE_PREPARE(keep, db_, sql.insert_past_keys.c_str());
+    keep.Bind(past_number).Bind(version.since);
+    for (size_t i = 0; i < values.size(); ++i) {
+      keep.BindColumn(before, static_cast<int>(i));
+      if (before.ReadValue(static_cast<int>(i)) == values[i]) continue;
+      absl::StrAppend(&update, changed.empty() ? "" : ", ", sql.key_names[i], " = ?");
+      changed.push_back(&values[i]);
+    }
+    if (absl::Status s = keep.Run(); !s.ok()) return s;
+  }
+  if (!changed.empty()) {
+    auto prepared = db_.PrepareText(
+        absl::StrCat("UPDATE keys_", sql.table.collection, " SET ", update, " WHERE num = ?"));
+    if (!prepared.ok()) return prepared.status();
+    Statement put(*prepared);
+    for (const Value* value : changed) put.BindValue(*value);
+    if (absl::Status s = put.Bind(number).Run(); !s.ok()) return s;
+  }
+  SupersedeWords(sql, number, past_number);
+  IndexWords(sql, false, number, derived);
+  return DeriveLists(sql, number, derived.lists);
 }
 
 // Only what differs is written.
@@ -263,6 +331,12 @@ absl::Status SqliteSession::DeriveLists(const CollectionSql& sql, int64_t number
                       std::back_inserter(gone));
   std::set_difference(lists.begin(), lists.end(), before.begin(), before.end(),
                       std::back_inserter(added));
+  return ChangeLists(sql, number, gone, added);
+}
+
+absl::Status SqliteSession::ChangeLists(const CollectionSql& sql, int64_t number,
+                                        const std::vector<std::pair<int, Value>>& gone,
+                                        const std::vector<std::pair<int, Value>>& added) {
   for (const auto& [values, text] :
        {std::pair(&gone, &sql.unlist), std::pair(&added, &sql.enlist)}) {
     for (const auto& [list, value] : *values) {

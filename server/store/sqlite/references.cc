@@ -4,7 +4,7 @@
 namespace detente::store {
 
 // They are derived anew at the next opening.
-const absl::string_view kReferenceTables = R"sql(
+const char kReferenceTables[] = R"sql(
 DROP TABLE refs;
 CREATE TABLE refs (
   target TEXT, referrer TEXT, since INTEGER NOT NULL, PRIMARY KEY (target, referrer)) WITHOUT ROWID;
@@ -53,11 +53,20 @@ absl::Status SqliteSession::PutReferences(absl::string_view name, Revision since
                                           absl::Span<const std::string> removed,
                                           absl::Span<const std::string> added) {
   for (const std::string& target : removed) {
-    DETENTE_PREPARE(keep, db_,
-                    "INSERT INTO past_refs (target, referrer, since, until) "
-                    "SELECT target, referrer, since, ?3 FROM refs "
-                    "WHERE target = ?1 AND referrer = ?2 AND since < ?3");
-    if (absl::Status s = keep.Bind(target).Bind(name).Bind(since).Run(); !s.ok()) return s;
+    int64_t before = since;
+    {
+      DETENTE_PREPARE(get, db_, "SELECT since FROM refs WHERE target = ?1 AND referrer = ?2");
+      auto row = get.Bind(target).Bind(name).Step("read");
+      if (!row.ok()) return row.status();
+      if (*row) before = get.Int(0);
+    }
+    if (before < since) {
+      DETENTE_PREPARE(keep, db_,
+                      "INSERT INTO past_refs (target, referrer, since, until) "
+                      "VALUES (?1, ?2, ?3, ?4)");
+      absl::Status status = keep.Bind(target).Bind(name).Bind(before).Bind(since).Run();
+      if (!status.ok()) return status;
+    }
     DETENTE_PREPARE(remove, db_, "DELETE FROM refs WHERE target = ?1 AND referrer = ?2");
     if (absl::Status s = remove.Bind(target).Bind(name).Run(); !s.ok()) return s;
   }

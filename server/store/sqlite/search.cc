@@ -146,7 +146,7 @@ absl::Status AddSearchFunctions(Connection& db) {
   {
     auto get = db.Once("SELECT fts5(?1)");
     if (!get.ok()) return get.status();
-    (*get)->BindPointer(&api, "fts5_api_ptr");
+    (*get)->BindPointer(static_cast<void*>(&api), "fts5_api_ptr");
     if (auto row = (*get)->Step("read"); !row.ok()) return row.status();
   }
   if (api == nullptr) return absl::InternalError("SQLite has no FTS5");
@@ -291,29 +291,65 @@ void SqliteSession::AddScores(const SearchStatistics& statistics, int64_t freque
   }
 }
 
-absl::Status SqliteSession::IndexWords(const CollectionSql& sql, bool past, int64_t number,
-                                       const Derived& derived) {
-  const int64_t row = SearchRow(number, sql.ordinal);
-  if (derived.names.empty() && derived.texts.empty()) {
-    DETENTE_PREPARE(remove, db_,
-                    past ? "DELETE FROM search_past WHERE rowid = ?1"
-                         : "DELETE FROM search_heads WHERE rowid = ?1");
-    return remove.Bind(row).Run();
-  }
-  DETENTE_PREPARE(put, db_,
-                  past ? "INSERT OR REPLACE INTO search_past (rowid, names, sounds, texts) "
-                         "VALUES (?1, ?2, ?3, ?4)"
-                       : "INSERT OR REPLACE INTO search_heads (rowid, names, sounds, texts) "
-                         "VALUES (?1, ?2, ?3, ?4)");
-  return put.Bind(row).Bind(derived.names).Bind(derived.sounds).Bind(derived.texts).Run();
+void SqliteSession::IndexWords(const CollectionSql& sql, bool past, int64_t number,
+                               const Derived& derived) {
+  words_.push_back(
+      {past, SearchRow(number, sql.ordinal), 0, derived.names, derived.sounds, derived.texts});
 }
 
-absl::Status SqliteSession::SupersedeWords(const CollectionSql& sql, int64_t number,
-                                           int64_t past_number) {
-  DETENTE_PREPARE(copy, db_,
-                  "INSERT OR REPLACE INTO search_past (rowid, names, sounds, texts) "
-                  "SELECT ?1, names, sounds, texts FROM search_heads WHERE rowid = ?2");
-  return copy.Bind(SearchRow(past_number, sql.ordinal)).Bind(SearchRow(number, sql.ordinal)).Run();
+void SqliteSession::SupersedeWords(const CollectionSql& sql, int64_t number, int64_t past_number) {
+  words_.push_back(
+      {true, SearchRow(past_number, sql.ordinal), SearchRow(number, sql.ordinal), "", "", ""});
+}
+
+// At the end of a transaction, row by row: FTS5 writes out what it has gathered at each savepoint,
+// and whenever a row comes that is not behind the last one.
+absl::Status SqliteSession::WriteWords() {
+  std::map<std::pair<bool, int64_t>, WordsChange> rows;
+  std::map<int64_t, WordsChange> heads;  // as they are in the file
+  for (WordsChange& change : words_) {
+    if (change.copied != 0) {
+      auto head = rows.find({false, change.copied});
+      if (head == rows.end()) {
+        WordsChange& stored = heads[change.copied];
+        DETENTE_PREPARE(get, db_, "SELECT names, sounds, texts FROM search_heads WHERE rowid = ?1");
+        auto row = get.Bind(change.copied).Step("read");
+        if (!row.ok()) return row.status();
+        if (*row) stored = {false, change.copied, 0, get.Text(0), get.Text(1), get.Text(2)};
+        change.names = stored.names, change.sounds = stored.sounds, change.texts = stored.texts;
+      } else {
+        const WordsChange& now = head->second;
+        change.names = now.names, change.sounds = now.sounds, change.texts = now.texts;
+      }
+    }
+    rows[{change.past, change.row}] = std::move(change);
+  }
+  words_.clear();
+  words_before_ = 0;
+  for (const auto& [key, row] : rows) {
+    if (const auto head = heads.find(row.row);
+        !row.past && head != heads.end() && head->second.names == row.names &&
+        head->second.sounds == row.sounds && head->second.texts == row.texts) {
+      continue;
+    }
+    if (row.names.empty() && row.texts.empty()) {
+      DETENTE_PREPARE(remove, db_,
+                      row.past ? "DELETE FROM search_past WHERE rowid = ?1"
+                               : "DELETE FROM search_heads WHERE rowid = ?1");
+      if (absl::Status s = remove.Bind(row.row).Run(); !s.ok()) return s;
+      continue;
+    }
+    DETENTE_PREPARE(put, db_,
+                    row.past ? "INSERT OR REPLACE INTO search_past (rowid, names, sounds, texts) "
+                               "VALUES (?1, ?2, ?3, ?4)"
+                             : "INSERT OR REPLACE INTO search_heads (rowid, names, sounds, texts) "
+                               "VALUES (?1, ?2, ?3, ?4)");
+    if (absl::Status s = put.Bind(row.row).Bind(row.names).Bind(row.sounds).Bind(row.texts).Run();
+        !s.ok()) {
+      return s;
+    }
+  }
+  return absl::OkStatus();
 }
 
 // Merges the index into one piece, in which nothing is left of the rows that are gone.

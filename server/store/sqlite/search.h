@@ -19,6 +19,14 @@ constexpr int kMaxCollections = 255;
 
 inline int64_t SearchRow(int64_t number, int64_t ordinal) { return number << 8 | ordinal; }
 
+// A change of one row of the index.
+struct WordsChange {
+  bool past = false;
+  int64_t row = 0;     // see SearchRow
+  int64_t copied = 0;  // 0, or the row of search_heads whose words it gets instead of these:
+  std::string names, sounds, texts;
+};
+
 // A condition over the rows `k` of keys_X, or of past_keys_X: their names have the word that its
 // parameter, NamedMatch, is made of.
 enum class NamedBy { kWord, kSound };

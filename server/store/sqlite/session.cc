@@ -145,58 +145,61 @@ absl::Status SqliteSession::Begin() {
   return status;
 }
 
-absl::Status SqliteSession::BeginCommit() { return Run("SAVEPOINT one_commit"); }
+absl::Status SqliteSession::BeginCommit() {
+  words_before_ = words_.size();
+  return Run("SAVEPOINT one_commit");
+}
+
+namespace {
+
+constexpr int kVersionColumns = 8;
+
+Statement& BindVersion(const Version& version, Statement* put) {
+  return put->Bind(version.id)
+      .Bind(version.uid)
+      .Bind(version.since)
+      .Bind(version.create_time)
+      .Bind(version.update_time)
+      .Bind(version.delete_time)
+      .BindBlob(version.payload)
+      .BindBlob(version.salt);
+}
+
+}  // namespace
 
 absl::Status SqliteSession::Put(absl::string_view collection, const Version& version,
                                 const Derived& derived, bool supersedes) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
-  int64_t number = 0;
-  if (supersedes) {
-    auto found = Supersede(**sql, version.id, version.since);
-    if (!found.ok()) return found.status();
-    number = *found;
-  }
+  if (supersedes) return Supersede(**sql, version, derived);
   {
-    DETENTE_PREPARE(put, db_, supersedes ? (*sql)->update.c_str() : (*sql)->insert.c_str());
-    absl::Status status = put.Bind(version.id)
-                              .Bind(version.uid)
-                              .Bind(version.since)
-                              .Bind(version.create_time)
-                              .Bind(version.update_time)
-                              .Bind(version.delete_time)
-                              .BindBlob(version.payload)
-                              .BindBlob(version.salt)
-                              .Run();
-    if (!status.ok()) return status;
+    DETENTE_PREPARE(put, db_, (*sql)->insert.c_str());
+    if (absl::Status s = BindVersion(version, &put).Run(); !s.ok()) return s;
   }
-  if (!supersedes) {
-    number = sqlite3_last_insert_rowid(db_.db());
-    ++inserted_;
-  }
-  return Derive(**sql, false, number, derived);
+  ++inserted_;
+  return PutKeys(**sql, sqlite3_last_insert_rowid(db_.db()), version, derived);
 }
 
-// The head's number; its version and what it is found by are copied to the past.
-absl::StatusOr<int64_t> SqliteSession::Supersede(const CollectionSql& sql, absl::string_view id,
-                                                 Revision until) {
+// The head's version and what it is found by are copied to the past.
+absl::Status SqliteSession::Supersede(const CollectionSql& sql, const Version& version,
+                                      const Derived& derived) {
   int64_t number = 0;
   {
-    DETENTE_PREPARE(find, db_, sql.number.c_str());
-    auto row = find.Bind(id).Step("read");
+    DETENTE_PREPARE(head, db_, sql.head.c_str());
+    auto row = head.Bind(version.id).Step("read");
     if (!row.ok()) return row.status();
-    if (!*row) return absl::InternalError(absl::StrCat("no version to supersede: ", id));
-    number = find.Int(0);
+    if (!*row) return absl::InternalError(absl::StrCat("no version to supersede: ", version.id));
+    number = head.Int(0);
+    DETENTE_PREPARE(keep, db_, sql.insert_past.c_str());
+    for (int column = 1; column <= kVersionColumns; ++column) keep.BindColumn(head, column);
+    if (absl::Status s = keep.Bind(version.since).Run(); !s.ok()) return s;
   }
+  const int64_t past_number = sqlite3_last_insert_rowid(db_.db());
   {
-    DETENTE_PREPARE(supersede, db_, sql.supersede.c_str());
-    if (absl::Status s = supersede.Bind(number).Bind(until).Run(); !s.ok()) return s;
+    DETENTE_PREPARE(put, db_, sql.update.c_str());
+    if (absl::Status s = BindVersion(version, &put).Run(); !s.ok()) return s;
   }
-  DETENTE_PREPARE(keys, db_, sql.supersede_keys.c_str());
-  const int64_t past = sqlite3_last_insert_rowid(db_.db());
-  if (absl::Status s = keys.Bind(past).Bind(until).Bind(number).Run(); !s.ok()) return s;
-  if (absl::Status s = SupersedeWords(sql, number, past); !s.ok()) return s;
-  return number;
+  return SupersedeKeys(sql, number, past_number, version, derived);
 }
 
 absl::Status SqliteSession::PutCommit(const struct Commit& commit,
@@ -234,12 +237,14 @@ absl::Status SqliteSession::PutCommit(const struct Commit& commit,
 absl::Status SqliteSession::EndCommit() { return Run("RELEASE one_commit"); }
 
 absl::Status SqliteSession::UndoCommit() {
+  words_.resize(words_before_);
   absl::Status status = Run("ROLLBACK TO one_commit");
   return status.ok() ? Run("RELEASE one_commit") : status;
 }
 
 absl::Status SqliteSession::Commit() {
-  absl::Status status = Run("COMMIT");
+  absl::Status status = WriteWords();
+  if (status.ok()) status = Run("COMMIT");
   if (!status.ok()) return status;
   if (shared_->in_memory) shared_->turns.unlock();
   AnalyzeIfGrown().IgnoreError();  // the commit is made, whatever becomes of this
@@ -247,6 +252,7 @@ absl::Status SqliteSession::Commit() {
 }
 
 absl::Status SqliteSession::Rollback() {
+  words_.clear();
   // After some errors SQLite has rolled back by itself.
   absl::Status status = sqlite3_get_autocommit(db_.db()) != 0 ? absl::OkStatus() : Run("ROLLBACK");
   if (shared_->in_memory) shared_->turns.unlock();

@@ -150,15 +150,22 @@ class SqliteSession : public Writer {
   static void AddScores(const SearchStatistics& statistics, int64_t frequency,
                         std::vector<ScoredRow>* rows);
   // `number` is of a row of head_X, or of past_X.
-  absl::Status IndexWords(const CollectionSql& sql, bool past, int64_t number,
-                          const Derived& derived);
-  absl::Status SupersedeWords(const CollectionSql& sql, int64_t number, int64_t past_number);
+  void IndexWords(const CollectionSql& sql, bool past, int64_t number, const Derived& derived);
+  void SupersedeWords(const CollectionSql& sql, int64_t number, int64_t past_number);
+  absl::Status WriteWords();
   absl::Status PurgeWords();
   // derived.cc
   absl::Status CheckDerived(const Table& table);
   absl::Status Derive(const CollectionSql& sql, bool past, int64_t number, const Derived& derived);
+  absl::Status PutKeys(const CollectionSql& sql, int64_t number, const Version& version,
+                       const Derived& derived);
+  absl::Status SupersedeKeys(const CollectionSql& sql, int64_t number, int64_t past_number,
+                             const Version& version, const Derived& derived);
   absl::Status DeriveLists(const CollectionSql& sql, int64_t number,
                            const std::vector<std::pair<int, Value>>& lists);
+  absl::Status ChangeLists(const CollectionSql& sql, int64_t number,
+                           const std::vector<std::pair<int, Value>>& gone,
+                           const std::vector<std::pair<int, Value>>& added);
   absl::Status ClearDerived(const CollectionSql& sql, absl::string_view id);
   absl::Status Analyze();
   absl::Status AnalyzeIfGrown();
@@ -176,14 +183,17 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::vector<Value>> ValuesAfter(const Table& table, const Selection& selection);
   static void AddStep(absl::string_view collection, std::string step, Plan* plan);
 
-  absl::StatusOr<int64_t> Supersede(const CollectionSql& sql, absl::string_view id, Revision until);
+  absl::Status Supersede(const CollectionSql& sql, const Version& version, const Derived& derived);
 
   std::shared_ptr<Shared> shared_;
   Connection db_;
   bool writes_ = false;
   SelectionRun run_;
-  int64_t inserted_ = 0;   // rows since the last analysis
-  int64_t analyzed_ = -1;  // rows that there were then; -1 = not read yet
+  // What the transaction changes in the full-text index, in the order in which it does.
+  std::vector<WordsChange> words_;
+  size_t words_before_ = 0;  // of these, by commits before the one that is open
+  int64_t inserted_ = 0;     // rows since the last analysis
+  int64_t analyzed_ = -1;    // rows that there were then; -1 = not read yet
 };
 
 // The columns of a commit, in the order that SELECTs have them.
@@ -191,7 +201,7 @@ class SqliteSession : public Writer {
 Commit ReadCommit(const Statement& row);
 
 // The tables of references; what format 3 has beside those of format 2. In references.cc.
-extern const absl::string_view kReferenceTables;
+extern const char kReferenceTables[];
 
 // For the scans of erasures; in erase.cc.
 absl::Status AddHoldsOne(Connection& db);

@@ -101,6 +101,8 @@ TEST(PastReferencesTest, AreKeptDerivedAnewAndErased) {
         operation.record = nullptr;
         operation.revision = kIds + 1 + static_cast<store::Revision>(below(uint64_t(i) + 1));
         break;
+      default:  // the update
+        break;
     }
     testing::WriteOf(*engine, std::move(operation)).status().IgnoreError();
   }

@@ -25,7 +25,6 @@
 namespace detente::engine {
 namespace {
 
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using testing::Dice;
 using testing::RandomFilter;

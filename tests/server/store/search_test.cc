@@ -318,6 +318,51 @@ TEST_P(SearchTest, RandomHistories) {
   }
 }
 
+TEST_P(SearchTest, RandomGroupsOfCommits) {
+  Random random(20251214);
+  for (int group = 0; group < 120; ++group) {
+    const Model model = model_;
+    const Revision revision = revision_;
+    ASSERT_OK(writer().Begin());
+    for (uint64_t commit = 1 + random.Below(4); commit > 0; --commit) {
+      const Model before = model_;
+      ASSERT_OK(writer().BeginCommit());
+      ++revision_;
+      std::set<std::string> used;
+      for (uint64_t i = 1 + random.Below(3); i > 0; --i) {
+        const std::string collection = kCollections[random.Below(2)];
+        const std::string id = absl::StrCat("r", random.Below(4));
+        if (!used.insert(collection + id).second) continue;
+        const Row* head = model_.Head(collection, id);
+        const bool same = head != nullptr && random.Below(3) == 0;
+        Put(collection, id, same ? Derived(head->derived) : random.SomeWords());
+      }
+      ASSERT_OK(writer().PutCommit({revision_, revision_, "", "", "m", "", ""}, {}));
+      if (random.Below(3) == 0) {
+        ASSERT_OK(writer().UndoCommit());
+        model_ = before;
+        --revision_;
+      } else {
+        ASSERT_OK(writer().EndCommit());
+      }
+    }
+    if (random.Below(6) == 0) {
+      ASSERT_OK(writer().Rollback());
+      model_ = model;
+      revision_ = revision;
+    } else {
+      ASSERT_OK(writer().Commit());
+    }
+    for (int i = 0; i < 20 && revision_ > 0; ++i) {
+      SearchQuery query;
+      query.view.revision = random.Below(2) == 0 ? revision_ : 1 + random.Below(revision_);
+      query.root = random.Node(3);
+      Compare(query);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 TEST_P(SearchTest, PagesAreScoredAlikeWhileOthersWrite) {
   Random random(7);
   Write([&] {
