@@ -30,8 +30,8 @@ using Kind = Leaf::Kind;
 constexpr size_t kMaxCachedDates = 100'000;
 // Days that a google.type.Date can be. Columns of an uncertain date's bounds hold others too, where
 // the field is absent.
-const int64_t kFirstDay = values::DaysFromCivil({.year = 1, .month = 1, .day = 1});
-const int64_t kLastDay = values::DaysFromCivil({.year = 9999, .month = 12, .day = 31});
+constexpr int64_t kFirstDay = -719'162;  // 0001-01-01
+constexpr int64_t kLastDay = 2'932'896;  // 9999-12-31
 // Fields up to this number are the row's, not the payload's.
 constexpr int kLastRowField = 7;
 

@@ -347,8 +347,7 @@ void Run(const std::string& folder, const std::vector<std::string>& sizes, int r
       std::vector<double> by_us, by_raw;
       for (int round = -1; round < rounds; ++round) {  // the first warms up
         const double us = MedianMicros([&] { Call(*ours, kList, request); });
-        const double them =
-            only.empty() ? MedianMicros([&] { RunRaw(statement.get(), &out); }) : 0;
+        const double them = only.empty() ? MedianMicros([&] { RunRaw(statement.get(), &out); }) : 0;
         if (round < 0) continue;
         by_us.push_back(us);
         by_raw.push_back(them);

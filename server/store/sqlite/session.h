@@ -35,6 +35,8 @@ class SelectionRun {
   size_t work_ = 0;
 };
 
+class SelectionSql;  // in select.cc
+
 class SqliteSession : public Writer {
  public:
   explicit SqliteSession(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -180,6 +182,7 @@ class SqliteSession : public Writer {
   absl::Status AddFunctions();
   absl::StatusOr<bool> StartSelection(const Table& table, const Selection& selection,
                                       Statement* state);
+  absl::Status ChoosePlan(const Selection& selection, SelectionSql* select);
   absl::StatusOr<std::vector<Value>> ValuesAfter(const Table& table, const Selection& selection);
   static void AddStep(absl::string_view collection, std::string step, Plan* plan);
 

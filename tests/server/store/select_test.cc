@@ -386,6 +386,7 @@ class Pair {
     SqliteOptions options;
     options.create = true;
     options.sync = false;
+    options.many_rows = 8;  // so that both ways to read an order are taken
     auto opened = OpenSqlite(path, {std::move(table)}, options);
     EXPECT_TRUE(opened.ok()) << opened.status();
     store = *std::move(opened);
@@ -642,6 +643,10 @@ TEST_P(SelectTest, PlansNameTheIndexes) {
   EXPECT_THAT(indexes(Equals(kFlag, int64_t{2})), ElementsAre("kind"));
   EXPECT_THAT(indexes({}, {{kSize}}), Contains("size.best"));
   EXPECT_THAT(indexes({}, {{kEarliest, true}, {kLatest, true}}), Contains("day.earliest"));
+  // Many are sorted by walking the order's index, few by sorting them.
+  EXPECT_THAT(indexes(Equals(kColour, std::string("red")), {{kSize}}),
+              ElementsAre("size.best", "name"));
+  EXPECT_THAT(indexes(Equals(kColour, std::string("none")), {{kSize}}), Contains("colour"));
   Condition window;
   window.kind = Kind::kPossibly;
   window.column = kEdtf;
