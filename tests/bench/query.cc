@@ -216,7 +216,7 @@ void Make(const std::string& folder, int count) {
   raw.Execute("CREATE INDEX by_earliest ON releases (earliest, latest, id)");
   raw.Execute("CREATE INDEX by_latest ON releases (latest) WHERE latest > earliest");
   raw.Execute("CREATE INDEX by_headcount ON releases (headcount, id)");
-  raw.Execute("PRAGMA analysis_limit = 400; ANALYZE");
+  raw.Execute("ANALYZE");
 }
 
 // --- queries -------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ class SelectionSql {
     // SQLite uses no index for what stands behind a plus.
     if (walks_) sql.text += "+(";
     sql.Add(*condition);
-    if (walks_) sql.text += ")";
+    if (walks_) sql.text += ')';
     return sql;
   }
 
