@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "api/method.h"
 #include "api/page.h"
 #include "api/request.h"
@@ -226,10 +225,7 @@ class Searcher {
       search_.collections.push_back(resource->collection);
       resources_by_collection_.emplace(resource->collection, resource);
     }
-    search_.check = [this] {
-      if (call_.context.cancelled && call_.context.cancelled()) return CallCancelled();
-      return call_.context.deadline <= absl::Now() ? DeadlinePassed() : absl::OkStatus();
-    };
+    search_.check = [this] { return CheckCall(call_.context); };
     return absl::OkStatus();
   }
 

@@ -7,9 +7,12 @@
 #include "error/error.h"
 #include "query/filter.h"
 #include "query/filter_syntax.h"
+#include "values/utf8.h"
 
 namespace detente::query {
 namespace {
+
+using values::CharacterSize;
 
 constexpr size_t kMaxShown = 64;
 constexpr absl::string_view kDelimiters = "().,:=<>!\"'";
@@ -17,21 +20,6 @@ constexpr absl::string_view kDelimiters = "().,:=<>!\"'";
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 bool IsControl(char c) {
   return (static_cast<uint8_t>(c) < 0x20 && !IsSpace(c)) || static_cast<uint8_t>(c) == 0x7f;
-}
-
-// How many bytes the character at the start takes; 0 = it is no UTF-8 (RFC 3629).
-size_t CharacterSize(absl::string_view text) {
-  const auto first = static_cast<uint8_t>(text[0]);
-  if (first < 0x80) return 1;
-  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
-  for (size_t i = 1; i < size; ++i) {
-    if ((static_cast<uint8_t>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  const auto second = static_cast<uint8_t>(text[1]);
-  const bool shortest = (first != 0xe0 || second >= 0xa0) && (first != 0xf0 || second >= 0x90);
-  const bool scalar = (first != 0xed || second < 0xa0) && (first != 0xf4 || second < 0x90);
-  return shortest && scalar ? size : 0;
 }
 
 std::string Utf8(uint32_t code) {

@@ -1,0 +1,21 @@
+#include "values/utf8.h"
+
+#include <cstdint>
+
+namespace detente::values {
+
+size_t CharacterSize(absl::string_view text) {
+  const auto first = static_cast<uint8_t>(text[0]);
+  if (first < 0x80) return 1;
+  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((static_cast<uint8_t>(text[i]) & 0xc0) != 0x80) return 0;
+  }
+  const auto second = static_cast<uint8_t>(text[1]);
+  const bool shortest = (first != 0xe0 || second >= 0xa0) && (first != 0xf0 || second >= 0x90);
+  const bool scalar = (first != 0xed || second < 0xa0) && (first != 0xf4 || second < 0x90);
+  return shortest && scalar ? size : 0;
+}
+
+}  // namespace detente::values
