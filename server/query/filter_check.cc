@@ -139,10 +139,7 @@ class Checker {
       const Word& word = words[i];
       const FieldDescriptor* field = type->FindFieldByName(word.value);
       if (field == nullptr) {
-        std::vector<absl::string_view> names;
-        names.reserve(type->field_count());
-        for (int j = 0; j < type->field_count(); ++j) names.push_back(type->field(j)->name());
-        const std::string nearest = Nearest(word.value, names);
+        const std::string nearest = NearestField(type, word.value);
         return Fail(
             word.begin,
             absl::StrCat(type->name(), " has no field ", Shown(word.value),

@@ -64,10 +64,7 @@ bool HasParts(Kind kind) {
 }
 
 std::string NoSuchField(const Descriptor* type, absl::string_view name, size_t position) {
-  std::vector<absl::string_view> names;
-  names.reserve(type->field_count());
-  for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
-  const std::string nearest = Nearest(name, names);
+  const std::string nearest = NearestField(type, name);
   return absl::StrCat(type->name(), " has no field `", name, "`",
                       nearest.empty() ? "" : absl::StrCat("; did you mean `", nearest, "`?"),
                       " at position ", position);

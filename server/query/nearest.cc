@@ -38,4 +38,11 @@ std::string Nearest(absl::string_view name, const std::vector<absl::string_view>
   return nearest;
 }
 
+std::string NearestField(const google::protobuf::Descriptor* type, absl::string_view name) {
+  std::vector<absl::string_view> names;
+  names.reserve(type->field_count());
+  for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
+  return Nearest(name, names);
+}
+
 }  // namespace detente::query

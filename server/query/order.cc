@@ -31,10 +31,7 @@ std::vector<int> ColumnsOf(absl::string_view path, size_t position, const Descri
       return fail(absl::StrCat(fields.back()->name(), " has no fields, got ", Shown(name)));
     }
     if (field == nullptr) {
-      std::vector<absl::string_view> names;
-      names.reserve(type->field_count());
-      for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
-      const std::string nearest = Nearest(name, names);
+      const std::string nearest = NearestField(type, name);
       return fail(
           absl::StrCat(type->name(), " has no field ", Shown(name),
                        nearest.empty() ? "" : absl::StrCat("; did you mean `", nearest, "`?")));

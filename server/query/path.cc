@@ -11,13 +11,6 @@ namespace {
 
 using google::protobuf::Descriptor;
 
-std::string NearestField(const Descriptor* descriptor, absl::string_view name) {
-  std::vector<absl::string_view> names;
-  names.reserve(descriptor->field_count());
-  for (int i = 0; i < descriptor->field_count(); ++i) names.push_back(descriptor->field(i)->name());
-  return Nearest(name, names);
-}
-
 class Parser {
  public:
   Parser(absl::string_view text, const Descriptor* descriptor)
