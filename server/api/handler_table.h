@@ -13,7 +13,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "api/stream.h"
 #include "engine/engine.h"
+#include "google/protobuf/arena.h"
+#include "google/protobuf/message.h"
 
 namespace detente::api {
 
@@ -48,7 +51,19 @@ class HandlerTable {
   void Call(const Method& method, absl::string_view request, const CallContext& context,
             Done done) const;
 
+  // Whether the method sends a stream: then it is opened, not called.
+  static bool Streams(const Method& method);
+  // What a streaming method sends. Failures, also those of Next, are as Call has them.
+  absl::StatusOr<std::unique_ptr<MessageStream>> Open(const Method& method,
+                                                      absl::string_view request,
+                                                      const CallContext& context) const;
+
  private:
+  // The request, parsed; what is wrong with the call as a whole.
+  absl::StatusOr<google::protobuf::Message*> Parse(const Method& method, absl::string_view request,
+                                                   const CallContext& context,
+                                                   google::protobuf::Arena* arena) const;
+
   engine::Engine& engine_;
   absl::flat_hash_map<std::string, std::unique_ptr<Method>> methods_;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/handler_table.h"
+#include "api/stream.h"
 #include "engine/engine.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
@@ -27,13 +28,16 @@ struct Call {
 };
 
 using Handler = void (*)(const Call& call, Done done);
+// Of a method that streams: checks the whole request; what it returns reads the records.
+using StreamHandler = absl::StatusOr<std::unique_ptr<MessageStream>> (*)(const Call& call);
 
 class Method {
  public:
   const google::protobuf::MethodDescriptor* descriptor;
   const engine::Resource* resource;  // null for a service across resources
   const google::protobuf::Message* request;
-  Handler handle;  // null: in the contract, not served yet
+  Handler handle;      // null: in the contract, not served yet
+  StreamHandler open;  // in its place, of methods that stream
 };
 
 // reads.cc
