@@ -207,11 +207,12 @@ def _by_names(session: Session, asked: Any, names: list[str]) -> "pa.Table":
 def to_pandas(found: "pa.Table") -> "pd.DataFrame":
     """Dates and times as NumPy has them, enums as categories."""
     try:
-        return found.to_pandas(date_as_object=False)
+        frame: pd.DataFrame = found.to_pandas(date_as_object=False)
     except ImportError:
         raise errors.FailedPreconditionError(
             "to_pandas needs pandas: pip install 'detente[frames]'"
         ) from None
+    return frame
 
 
 def to_polars(found: "pa.Table") -> "pl.DataFrame":
