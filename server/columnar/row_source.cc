@@ -225,14 +225,9 @@ absl::StatusOr<std::optional<Keys>> FindFew(engine::Engine& engine, const RowQue
 
 }  // namespace
 
-std::unique_ptr<RowSource> OpenStoreSource(engine::Engine& engine, Cache& cache,
-                                           const RowQuery& query, const RowFormat& format) {
-  return std::make_unique<StoreSource>(engine, cache, query, format);
-}
-
 absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Cache& cache,
                                                       const RowQuery& query,
-                                                      const RowFormat& format) {
+                                                      const RowFormat& format, Way way) {
   const bool filtered = !query.filter.everything();
   const query::Lowered lowered =
       query.filter.Lower(*query.resource->columns, query.show_deleted);
@@ -247,11 +242,12 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Ca
     if (!snapshot->has_value()) return nullptr;
     return std::make_unique<CachedSource>(query, format, **std::move(snapshot), lowered.past);
   };
-  if (by_columns) {
+  const bool may_cache = by_columns && (way == Way::kBest || way == Way::kCache);
+  if (may_cache) {
     auto source = cached(/*build=*/false);
     if (!source.ok() || *source != nullptr) return source;
   }
-  if (filtered) {
+  if (filtered && (way == Way::kBest || way == Way::kIndex)) {
     auto keys = FindFew(engine, query, lowered);
     if (!keys.ok()) return keys.status();
     if (keys->has_value()) {
@@ -259,11 +255,12 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Ca
     }
   }
   // A look at the first rows is not worth a cache.
-  if (by_columns && (query.row_limit == 0 || query.row_limit > kFewRows)) {
+  if (may_cache && (query.row_limit == 0 || query.row_limit > kFewRows)) {
     auto source = cached(/*build=*/true);
     if (!source.ok() || *source != nullptr) return source;
   }
-  return OpenStoreSource(engine, cache, query, format);
+  if (way != Way::kBest && way != Way::kStore) return nullptr;
+  return std::make_unique<StoreSource>(engine, cache, query, format);
 }
 
 }  // namespace detente::columnar

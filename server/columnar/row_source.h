@@ -48,14 +48,14 @@ class RowSource {
   int64_t left_out_;
 };
 
-// By the way that costs least: the columns in the cache; the store's indexes where these find few
-// rows; the cache, made for it; or the store, version by version. All must outlive it.
+// By which way: kBest = the one that costs least. These are the columns in the cache; the store's
+// indexes where they find few rows; the cache, made for it; or the store, version by version.
+enum class Way { kBest, kCache, kIndex, kStore };
+
+// All must outlive it. Null where one way was asked for and it is not open.
 absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Cache& cache,
                                                       const RowQuery& query,
-                                                      const RowFormat& format);
-
-// For tests: the last one alone.
-std::unique_ptr<RowSource> OpenStoreSource(engine::Engine& engine, Cache& cache,
-                                           const RowQuery& query, const RowFormat& format);
+                                                      const RowFormat& format,
+                                                      Way way = Way::kBest);
 
 }  // namespace detente::columnar
