@@ -132,6 +132,10 @@ def _request(listing: Any, columns: Columns, flat: bool) -> Any:
         flat=flat,
         show_deleted=listing.show_deleted,
     )
+    if listing.as_told_by:
+        raise errors.invalid(
+            "as_told_by", "frames have the records' own values; leave it out, or go through them"
+        )
     if listing.reviewed_only:
         reviewed = "review_state = REVIEWED"
         request.filter = f"({listing.filter}) AND {reviewed}" if listing.filter else reviewed
@@ -152,14 +156,10 @@ def _collection(listing: Any) -> str:
 def table(records: Any, columns: Columns, flat: bool) -> "pa.Table":
     """A list's records as a table; in its order, where it has one."""
     listing = records._request
-    if listing.as_told_by:
-        raise errors.invalid(
-            "as_told_by", "frames have the records' own values; leave it out, or go through them"
-        )
-    if not listing.order_by and records._limit is None:
-        return read(records._session, listing, columns, flat).table()
-    names, at = _names(records)
     asked = _request(listing, columns, flat)
+    if not listing.order_by and records._limit is None:
+        return Rows(records._session, asked).table()
+    names, at = _names(records)
     asked.at.Clear()
     asked.at.revision = at
     own = [*asked.columns]

@@ -51,16 +51,8 @@ def kept(request: pytest.FixtureRequest, path: Path) -> Iterator[detente.Databas
 # --- what a record's cells are, told a second time -----------------------------------------------
 
 
-DATE_PARTS = ("edtf", "state", "earliest", "latest")  # the others follow from the text
-
-
 def of_message(message: Any) -> dict[str, Any]:
-    date = isinstance(message, detente.UncertainDate)
-    return {
-        field.name: of_field(message, field)
-        for field in message.DESCRIPTOR.fields
-        if not date or field.name in DATE_PARTS
-    }
+    return {field.name: of_field(message, field) for field in message.DESCRIPTOR.fields}
 
 
 def of_field(message: Any, field: Any) -> Any:
@@ -137,8 +129,7 @@ def test_columns(kept: detente.Database) -> None:
     table = releases.to_arrow(["effective_date.earliest", "display_name"], flat=True)
     assert table.column_names == ["effective_date.earliest", "display_name"]
     nested = releases.to_arrow(["name", "headcount.best", "headcount.low"])
-    assert nested.column_names == ["name", "headcount"]
-    assert [f.name for f in nested.schema.field("headcount").type] == ["best", "low"]
+    assert nested.column_names == ["name", "headcount.best", "headcount.low"]
     masked = kept.releases.list(read_mask=["name", "note"]).to_arrow()
     assert masked.column_names == ["name", "note"]
     assert releases.to_arrow("name").column_names == ["name"]
@@ -226,9 +217,9 @@ def test_duckdb(kept: detente.Database) -> None:
     assert releases
     counted = duckdb.sql(
         "SELECT count(*), sum(headcount.best) FROM releases WHERE region_code = 'BY'"
-    ).fetchone()
+    ).fetchall()
     by = list(kept.releases.list('region_code = "BY"'))
-    assert counted == (len(by), sum(record.headcount.best for record in by))
+    assert counted == [(len(by), sum(record.headcount.best for record in by))]
 
 
 def test_pyarrow_takes_a_list_itself(kept: detente.Database) -> None:
@@ -250,10 +241,11 @@ def test_metadata_says_what_it_is(kept: detente.Database) -> None:
 
 
 def test_a_stream_goes_on_where_it_broke(
-    kept: detente.Database, monkeypatch: pytest.MonkeyPatch
+    db: detente.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = kept.persons.list().to_arrow()
-    session = kept._session
+    testing.fill(db, persons=3_000, seed=5)
+    whole = db.persons.list().to_arrow()
+    session = db._session
     stream, calls = session.stream, []
 
     def breaking(method: Any, request: Any) -> Iterator[Any]:
@@ -263,13 +255,12 @@ def test_a_stream_goes_on_where_it_broke(
             if len(calls) < 3:
                 raise errors.UnavailableError("the connection is gone")
 
-    rows_read = frames.read(session, kept.persons.list()._request, (), False)
+    rows_read = frames.read(session, db.persons.list()._request, (), False)
     monkeypatch.setattr(type(session), "stream", lambda self, *a: breaking(*a))
     monkeypatch.setattr(frames.time, "sleep", lambda seconds: None)
     assert rows_read.table().equals(whole)
     assert calls[0] == 0
-    assert calls == sorted(calls)
-    assert len(calls) == 3
+    assert 0 < calls[1] < calls[2] <= whole.num_rows
 
 
 def test_a_stream_that_stays_broken(
