@@ -170,7 +170,9 @@ std::string RandomLeaf(Random& random, bool inside) {
     case 0:
       return "note" + op + Quoted(Pick(random, Texts()));
     case 1:
-      return Pick<std::string>(random, {"catalogue_number", "person", "parent"}) + same + pattern();
+      if (Pick<int>(random, {0, 1}) == 0) return "catalogue_number" + same + pattern();
+      return Pick<std::string>(random, {"person", "parent"}) + same +
+             Pick<std::string>(random, {"\"*\"", "\"persons/*\"", "\"*/a\"", "\"specimens/a*\""});
     case 2:
       return "person" + op + Quoted(Pick(random, Names()));
     case 3:
@@ -234,11 +236,16 @@ std::string RandomLeaf(Random& random, bool inside) {
     case 18:
       return Pick<std::string>(random, {"labels:case", "labels.case" + same + "BY", "labels.k:*"});
     case 19:
+      if (Pick<int>(random, {0, 1}) == 0) {  // one without a collection is before or after them
+        return "name" + Pick<std::string>(random, {" < ", " <= ", " > ", " >= "}) +
+               Pick<std::string>(random, {"a", "\"t\"", "specimens"});
+      }
       return "name" + op +
-             Pick<std::string>(random, {"specimens/a", "specimens/b", "a", "\"t\"", "specimens"});
+             Pick<std::string>(random, {"specimens/a", "specimens/b", "persons/a", "\"t/\"",
+                                        "specimens/", "\"\""});
     case 20:
       return "name" + same +
-             Pick<std::string>(random, {"specimens/a*", "specimens/*b", "s*", "*b", "x*"});
+             Pick<std::string>(random, {"specimens/a*", "specimens/*b", "s*", "*b", "x/*"});
     case 21:
       return Pick<std::string>(random, {"person", "\"test person\"", "matches_name(Person)", "by"});
     case 22:
