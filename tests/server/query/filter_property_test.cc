@@ -170,7 +170,7 @@ std::string RandomLeaf(Random& random, bool inside) {
     case 0:
       return "note" + op + Quoted(Pick(random, Texts()));
     case 1:
-      if (Pick<int>(random, {0, 1}) == 0) return "catalogue_number" + same + pattern();
+      if (random() % 2 == 0) return "catalogue_number" + same + pattern();
       return Pick<std::string>(random, {"person", "parent"}) + same +
              Pick<std::string>(random, {"\"*\"", "\"persons/*\"", "\"*/a\"", "\"specimens/a*\""});
     case 2:
@@ -236,13 +236,9 @@ std::string RandomLeaf(Random& random, bool inside) {
     case 18:
       return Pick<std::string>(random, {"labels:case", "labels.case" + same + "BY", "labels.k:*"});
     case 19:
-      if (Pick<int>(random, {0, 1}) == 0) {  // one without a collection is before or after them
-        return "name" + Pick<std::string>(random, {" < ", " <= ", " > ", " >= "}) +
-               Pick<std::string>(random, {"a", "\"t\"", "specimens"});
-      }
-      return "name" + op +
-             Pick<std::string>(random, {"specimens/a", "specimens/b", "persons/a", "\"t/\"",
-                                        "specimens/", "\"\""});
+      return Pick<std::string>(
+          random, {"name < a", "name >= \"t\"", "name > specimens", "name" + op + "specimens/a",
+                   "name" + op + "specimens/b", "name" + op + "persons/a", "name" + op + "\"\""});
     case 20:
       return "name" + same +
              Pick<std::string>(random, {"specimens/a*", "specimens/*b", "s*", "*b", "x/*"});
