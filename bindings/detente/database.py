@@ -63,7 +63,7 @@ def open(
         >>> with detente.open("belarus.db") as db:
         ...     print(db.releases.get("by-2025-12-13").display_name)
     """
-    path = os.fspath(path)
+    path = errors.text("path", os.fspath(path))
     session = new_session("open", path, create=create, read_only=read_only, actor=_actor(actor))
     return Database(session, f"detente.open({path!r})")
 
@@ -92,9 +92,11 @@ def connect(
         >>> with detente.connect("localhost:7400") as db:
         ...     print(db.releases.list())
     """
+    for argument, given in (("token", token), ("ca_cert", ca_cert)):
+        errors.text(argument, given or "")
     session = new_session(
         "connect",
-        target,
+        errors.text("target", target),
         token=token,
         actor=_actor(actor),
         ca_cert=ca_cert,
@@ -105,7 +107,7 @@ def connect(
 
 
 def _actor(actor: str | None) -> str:
-    return os.environ.get("DETENTE_ACTOR", "") if actor is None else actor
+    return errors.text("actor", os.environ.get("DETENTE_ACTOR", "") if actor is None else actor)
 
 
 class _Records:
@@ -387,7 +389,7 @@ class BatchCollection(Generic[R]):
         message = new_record(self._resource, record, fields)
         operation = self._request.operations.add().create
         operation.record.Pack(message)
-        operation.record_id = id
+        operation.record_id = errors.text("id", id)
 
     def update(
         self,

@@ -89,5 +89,9 @@ struct Operand {
 bool ReadLiteral(const google::protobuf::FieldDescriptor* field, const Operand& operand,
                  Literal* literal, Fault* fault);
 bool ReadWindow(const Operand& operand, Literal* literal, Fault* fault);
+// Whether the field can have that value: a name without its collection, as in `name = "by-2025"`,
+// stands in no field that holds names of one kind of record.
+bool CheckName(const google::protobuf::FieldDescriptor* field, const Operand& operand,
+               Fault* fault);
 
 }  // namespace detente::query

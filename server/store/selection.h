@@ -68,6 +68,8 @@ struct Condition {
 struct Order {
   int column;
   bool descending = false;
+  std::optional<int64_t> none =
+      {};  // of a bound: the value that stands for no bound, which is none
   bool operator==(const Order&) const = default;
 };
 

@@ -87,7 +87,7 @@ def test_every_message_is_there_by_name() -> None:
     for resource in _contract.resources().values():
         assert resource.type_name in dir(detente)
         assert getattr(detente, resource.type_name) is resource.message
-        assert resource.get.request is getattr(detente.v1, f"Get{resource.type_name}Request")
+        assert resource.get.input is getattr(detente.v1, f"Get{resource.type_name}Request")
     assert set(detente.__all__) <= set(dir(detente))
     for module in (detente, detente.v1):
         with pytest.raises(AttributeError, match="Relase"):

@@ -46,7 +46,7 @@ absl::StatusOr<sqlite3_stmt*> Connection::PrepareText(const std::string& sql) {
     sqlite3_stmt* statement = nullptr;
     if (sqlite3_prepare_v3(db_, sql.c_str(), static_cast<int>(sql.size()),
                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
-      return StoreError(sqlite3_extended_errcode(db_), "read", sqlite3_errmsg(db_));
+      return Failed("read");
     }
     found = texts_.emplace(sql, Kept{statement}).first;
   }

@@ -116,7 +116,7 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::optional<std::string>> KeptLeaf(absl::string_view collection,
                                                       absl::string_view id,
                                                       Revision since) override;
-  void Interrupt() override { sqlite3_interrupt(db_.db()); }
+  void Interrupt() override { db_.Interrupt(); }
 
   absl::Status Begin() override;
   absl::Status BeginCommit() override;
