@@ -785,8 +785,8 @@ TEST_P(SelectTest, ThePlaceAfterARowThatIsGoneIsNotGuessed) {
   Selection selection;
   selection.view.revision = pair.revision;
   selection.after = "nobody";
-  EXPECT_FAILS(reader->Select("things", selection, [](Version&) { return true; }), kAborted,
-               PAGE_TOKEN_EXPIRED);
+  EXPECT_FAILS(reader->Select("things", selection, [](Version&) { return true; }), kNotFound,
+               RECORD_NOT_FOUND);
 }
 
 TEST_P(SelectTest, RewritesAndErasuresChangeWhatIsFound) {
