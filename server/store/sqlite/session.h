@@ -192,6 +192,9 @@ class SqliteSession : public Writer {
                          absl::FunctionRef<absl::Status(Statement&)> read);
   absl::Status ChoosePlan(const Selection& selection, SelectionSql* select);
   absl::StatusOr<std::vector<Value>> ValuesAfter(const Table& table, const Selection& selection);
+  absl::StatusOr<int64_t> CountRows(const Sql& from);
+  absl::StatusOr<std::optional<int64_t>> CountByIndex(const Selection& selection,
+                                                      const SelectionSql& select);
   static void AddStep(absl::string_view collection, std::string step, Plan* plan);
 
   absl::Status Supersede(const CollectionSql& sql, const Version& version, const Derived& derived);
