@@ -36,8 +36,8 @@ uint8_t* PutTime(int field, int64_t micros, uint8_t* out) {
     seconds -= 1;
     nanos += 1'000'000'000;
   }
-  uint8_t* const start = PutLength(field, 0, out);
-  out = PutNumber(1, seconds, start);
+  uint8_t* const start = out = PutLength(field, 0, out);
+  if (seconds != 0) out = PutNumber(1, seconds, out);
   if (nanos != 0) out = PutNumber(2, nanos, out);
   start[-1] = static_cast<uint8_t>(out - start);  // less than 128: one byte
   return out;
