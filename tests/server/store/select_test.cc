@@ -775,6 +775,12 @@ TEST_P(SelectTest, ALongMatchIsCheckedToo) {
   selection.check = [&] { return ++asked < 3 ? absl::OkStatus() : CallCancelled(); };
   const absl::Status ended = reader->Select("things", selection, [](Version&) { return true; });
   EXPECT_EQ(ended.code(), absl::StatusCode::kCancelled) << ended;
+  // To explain a page in an order rows are counted.
+  asked = 0;
+  selection.order = {{kRowCreateTime}};
+  selection.limit = 10;
+  const absl::Status unexplained = reader->Explain("things", selection).status();
+  EXPECT_EQ(unexplained.code(), absl::StatusCode::kCancelled) << unexplained;
 }
 
 TEST_P(SelectTest, ThePlaceAfterARowThatIsGoneIsNotGuessed) {
