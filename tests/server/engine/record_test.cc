@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "detente/v1/release.pb.h"
@@ -39,8 +40,9 @@ TEST(RecordTest, IsWrittenAsItsMessageIs) {
                                 {std::string(63, 'a'), std::string(36, 'f')},
                                 {std::string(200, 'a'), std::string(20'000, 'f')}}) {
     for (const int64_t since : {int64_t{1}, int64_t{300}, INT64_MAX}) {
-      for (const int64_t time : {int64_t{1}, int64_t{5'000'000}, int64_t{-1}, int64_t{-2'000'000},
-                                 int64_t{1'765'584'000'000'001}, int64_t{253'402'300'799'999'999}}) {
+      for (const int64_t time :
+           {int64_t{1}, int64_t{5'000'000}, int64_t{-1}, int64_t{-2'000'000},
+            int64_t{1'765'584'000'000'001}, int64_t{253'402'300'799'999'999}}) {
         version.id = id;
         version.uid = uid;
         version.since = since;
