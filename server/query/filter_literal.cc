@@ -7,11 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "detente/v1/values.pb.h"
 #include "google/api/resource.pb.h"
-#include "google/protobuf/duration.pb.h"
-#include "google/protobuf/timestamp.pb.h"
-#include "google/type/date.pb.h"
 #include "query/columns.h"
 #include "query/filter_node.h"
 #include "query/nearest.h"
@@ -171,34 +167,6 @@ std::string CollectionOf(const FieldDescriptor* field) {
 }
 
 }  // namespace
-
-ValueKind KindOf(const FieldDescriptor* field) {
-  switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING:
-      return field->type() == FieldDescriptor::TYPE_BYTES ? ValueKind::kBytes : ValueKind::kText;
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return ValueKind::kBool;
-    case FieldDescriptor::CPPTYPE_ENUM:
-      return ValueKind::kEnum;
-    case FieldDescriptor::CPPTYPE_INT32:
-    case FieldDescriptor::CPPTYPE_INT64:
-      return ValueKind::kWhole;
-    case FieldDescriptor::CPPTYPE_UINT32:
-    case FieldDescriptor::CPPTYPE_UINT64:
-      return ValueKind::kNatural;
-    case FieldDescriptor::CPPTYPE_FLOAT:
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      return ValueKind::kReal;
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      break;
-  }
-  const auto* type = field->message_type();
-  if (type == google::protobuf::Timestamp::descriptor()) return ValueKind::kTime;
-  if (type == google::protobuf::Duration::descriptor()) return ValueKind::kDuration;
-  if (type == google::type::Date::descriptor()) return ValueKind::kDay;
-  if (type == v1::UncertainDate::descriptor()) return ValueKind::kDate;
-  return ValueKind::kMessage;
-}
 
 bool ReadWindow(const Operand& operand, Literal* literal, Fault* fault) {
   size_t at = 0;

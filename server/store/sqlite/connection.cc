@@ -60,7 +60,7 @@ absl::Status StoreError(int code, absl::string_view doing, absl::string_view det
       return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
                    absl::StrCat("the store's disk is full (", doing, "); nothing was applied"));
     case SQLITE_INTERRUPT:
-      return Error(absl::StatusCode::kAborted, v1::ERASED, "an erasure ended the read; read again");
+      return EndedByErasure();
     case SQLITE_READONLY:
       return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
                    absl::StrCat("the store can't be written (", doing, ")"));

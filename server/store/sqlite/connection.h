@@ -94,9 +94,14 @@ class Statement {
   int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
   double Real(int column) const { return sqlite3_column_double(statement_, column); }
   std::string Text(int column) const {
+    std::string text;
+    ReadText(column, &text);
+    return text;
+  }
+  void ReadText(int column, std::string* text) const {
     const void* data = sqlite3_column_blob(statement_, column);
-    if (data == nullptr) return "";
-    return std::string(static_cast<const char*>(data), sqlite3_column_bytes(statement_, column));
+    if (data == nullptr) return text->clear();
+    text->assign(static_cast<const char*>(data), sqlite3_column_bytes(statement_, column));
   }
 
   Value ReadValue(int column) const {
@@ -114,15 +119,19 @@ class Statement {
 
   Version ReadVersion() const {
     Version version;
-    version.id = Text(0);
-    version.uid = Text(1);
-    version.since = Int(2);
-    version.create_time = Int(3);
-    version.update_time = Int(4);
-    version.delete_time = Int(5);
-    version.payload = Text(6);
-    version.salt = Text(7);
+    ReadVersion(&version);
     return version;
+  }
+  // Into one whose room may be used again.
+  void ReadVersion(Version* version) const {
+    ReadText(0, &version->id);
+    ReadText(1, &version->uid);
+    version->since = Int(2);
+    version->create_time = Int(3);
+    version->update_time = Int(4);
+    version->delete_time = Int(5);
+    ReadText(6, &version->payload);
+    ReadText(7, &version->salt);
   }
 
  private:
