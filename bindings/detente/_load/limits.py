@@ -7,7 +7,7 @@ ROW = 4 << 20
 """Characters of one row: of a line, or of a row whose cells span lines."""
 
 COLUMNS = 2_000
-"""Cells of a row, and parts below one another of a row of JSON or XML."""
+"""Cells of a row."""
 
 DEPTH = 64
 """Elements of XML in one another."""
@@ -25,7 +25,7 @@ WORKBOOK = 2 << 30
 """Bytes of all parts of an XLSX file, unpacked."""
 
 STRINGS = 256 << 20
-"""Bytes of the part with an XLSX file's texts, unpacked: it is held in memory."""
+"""Bytes of a part of an XLSX file that is no sheet, unpacked: its texts are held in memory."""
 
 RATIO = 200
 """Times that the parts of an XLSX file are larger than packed, once they are over `RATIO_FROM`."""

@@ -103,7 +103,7 @@ class Lines:
                 row=self.number + 1,
             ) from None
         start = 0
-        for match in _LINE_END.finditer(text):
+        for match in _LINE_END.finditer(text, max(0, len(self._rest) - 1)):
             self._waiting.append(text[start : match.end()])
             start = match.end()
         self._rest = text[start:]

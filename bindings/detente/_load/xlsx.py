@@ -11,6 +11,7 @@ from detente._load.faults import FileFault
 from detente._load.rows import Bad, Options, Row, check_header, clean_header
 from detente._load.xml import new_parser
 
+_TYPES = "[Content_Types].xml"
 _ERRORS = frozenset({"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"})
 
 
@@ -51,16 +52,34 @@ def _check(path: Path, file: str) -> None:
                 f"it unpacks to {size // packed:,} times its size, {limits.RATIO} at most",
                 "save it as CSV",
             )
+        sheets = _sheet_parts(parts, file)
         for info in infos:
-            name = info.filename.lower()
-            if name.endswith("sharedstrings.xml") and info.file_size > limits.STRINGS:
+            if info.filename not in sheets and info.file_size > limits.STRINGS:
                 raise FileFault(
                     file,
-                    f"its texts unpack to {info.file_size:,} bytes, {limits.STRINGS:,} at most",
+                    f"its part {info.filename} unpacks to {info.file_size:,} bytes, "
+                    f"{limits.STRINGS:,} at most but for sheets",
                     "save it as CSV",
                 )
-            if name.endswith((".xml", ".rels")):
+            if info.filename.lower().endswith((".xml", ".rels")):
                 _check_prolog(parts, info, file)
+
+
+def _sheet_parts(parts: zipfile.ZipFile, file: str) -> set[str]:
+    """The parts that are sheets, which alone are not read into memory as a whole."""
+    found: set[str] = set()
+
+    def start(_: str, attributes: dict[str, str]) -> None:
+        if attributes.get("ContentType", "").endswith(".worksheet+xml"):
+            found.add(attributes.get("PartName", "").lstrip("/"))
+
+    info = parts.getinfo(_TYPES)
+    if info.file_size > limits.CELL:
+        raise FileFault(file, f"its part {_TYPES} unpacks to {info.file_size:,} bytes")
+    parser = new_parser(file)
+    parser.StartElementHandler = start
+    parser.Parse(parts.read(info), True)
+    return found
 
 
 def _check_prolog(parts: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> None:

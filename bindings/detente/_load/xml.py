@@ -12,6 +12,7 @@ from detente._load.rows import Bad, Options, Row
 from detente._load.text import opened
 
 ELEMENT = "element"  # the column with the element's own name
+_ELEMENT_SIZE = 64  # characters that an element counts as
 _DOCTYPE = "a DOCTYPE, which can define entities, is refused"
 
 
@@ -69,7 +70,7 @@ class _Reader:
             raise self._fault(f"elements nested more than {limits.DEPTH} deep")
         if self._open:
             self._open.append(_Open(attributes))
-            self._count(len(name) + sum(map(len, attributes.values())))
+            self._count(_ELEMENT_SIZE + sum(map(len, attributes.values())))
         elif "/".join(self._path[1:]) in self._paths:
             self._line, self._size = self.parser.CurrentLineNumber, 0
             self._open.append(_Open(attributes))
