@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 import argparse
 import csv
-import json
 import os
 import shlex
 import subprocess

@@ -114,5 +114,3 @@ def _print(report: Any, args: argparse.Namespace, dry_run: bool) -> None:
             f"{report.updated:,} updated, {report.unchanged:,} unchanged; "
             f"revision {report.revision}"
         )
-
-

@@ -175,7 +175,7 @@ def _connected(located: list[Located]) -> Iterator[list[Located]]:
     for start in by_name:
         if start in found:
             continue
-        work = [(start, iter(sorted(_references(by_name[start].record))))]
+        work = [(start, iter(sorted(references(by_name[start].record))))]
         found[start] = low[start] = len(found)
         waiting.append(start)
         while work:
@@ -186,7 +186,7 @@ def _connected(located: list[Located]) -> Iterator[list[Located]]:
                 if target not in found:
                     found[target] = low[target] = len(found)
                     waiting.append(target)
-                    work.append((target, iter(sorted(_references(by_name[target].record)))))
+                    work.append((target, iter(sorted(references(by_name[target].record)))))
                     break
                 low[name] = min(low[name], low.get(target, low[name]))
             else:
@@ -201,7 +201,7 @@ def _connected(located: list[Located]) -> Iterator[list[Located]]:
                     yield [by_name[member] for member in group]
 
 
-def _references(message: Message) -> set[str]:
+def references(message: Message) -> set[str]:
     """The names of records that a message refers to, at any depth."""
     names: set[str] = set()
     for field, value in message.ListFields():
@@ -211,7 +211,7 @@ def _references(message: Message) -> set[str]:
         if field.message_type is not None:
             if not field.message_type.GetOptions().map_entry:
                 for item in values:
-                    names |= _references(item)
+                    names |= references(item)
         elif field.GetOptions().Extensions[resource_pb2.resource_reference].type:
             names.update(values)
     return names

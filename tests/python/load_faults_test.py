@@ -1,4 +1,4 @@
-"""Files that are damaged, or made to do harm: each fault is told, and nothing hangs or fills memory."""
+"""Damaged files, and files made to do harm: each fault is told, and nothing hangs."""
 
 import contextlib
 import gzip
@@ -137,9 +137,7 @@ def test_a_field_of_gigabytes(tmp_path: Path, store: detente.Database, ending: s
     assert problem.row == {"csv": 3, "jsonl": 2, "xml": 1, "csv.gz": 3}[ending]
 
 
-def test_a_long_cell_is_told_and_others_are_loaded(
-    tmp_path: Path, store: detente.Database
-) -> None:
+def test_a_long_cell_is_told_and_others_are_loaded(tmp_path: Path, store: detente.Database) -> None:
     path = tmp_path / "people.csv"
     long = "x" * (limits.CELL + 1)
     path.write_text(f"id,name,born\n1,A,1960\n2,{long},1961\n3,{'y' * 70_000},1962\n4,D,1963\n")
@@ -252,7 +250,9 @@ def workbook(path: Path, sheet: bytes | None = None) -> None:
 
 def test_a_zip_bomb(tmp_path: Path, store: detente.Database) -> None:
     path = tmp_path / "bomb.xlsx"
-    head = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    head = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    )
     workbook(path, head + b" " * (100 * MEGABYTE) + b"</sheetData></worksheet>")
     assert path.stat().st_size < MEGABYTE
     with little():
@@ -272,7 +272,9 @@ def test_a_sheet_with_rows_and_texts_beyond_all_bounds(
     tmp_path: Path, store: detente.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "far.xlsx"
-    head = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    head = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    )
     header = b"".join(
         b'<c r="%s1" t="inlineStr"><is><t>%s</t></is></c>' % cell
         for cell in ((b"A", b"id"), (b"B", b"name"), (b"C", b"born"))
@@ -323,9 +325,11 @@ def test_long_cells_of_parquet_and_arrow(tmp_path: Path, store: detente.Database
         {"id": ["1", "2"], "name": ["A", "x" * (limits.CELL + 1)], "born": ["1960", None]}
     )
     pyarrow.parquet.write_table(table, tmp_path / "people.parquet")
-    with pyarrow.OSFile(str(tmp_path / "people.arrow"), "wb") as file:
-        with pyarrow.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
+    with (
+        pyarrow.OSFile(str(tmp_path / "people.arrow"), "wb") as file,
+        pyarrow.ipc.new_file(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
     for ending in ("parquet", "arrow"):
         report = refused(store, tmp_path / f"people.{ending}", "a cell of more than 1 MiB")
         assert report.problems[0].column == "name"

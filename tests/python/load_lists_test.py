@@ -144,8 +144,7 @@ def test_the_list_of_the_united_nations_loads_whole(tmp_path: Path) -> None:
 def test_a_table_in_the_columns_of_viasna(db: detente.Database, tmp_path: Path) -> None:
     path = tmp_path / "prisoners.csv"
     path.write_text(
-        VIASNA
-        + "1,https://example.org/1,Test Person 1,held,1.02.1980,m,05.08.2020,"
+        VIASNA + "1,https://example.org/1,Test Person 1,held,1.02.1980,m,05.08.2020,"
         '"342.1, 293",10.03.2021,found guilty,"4 years, colony",Test Judge,Test Prosecutor,'
         "Test Colony 1,yes,,\n"
         "2,,Тестовый Человек 2,former,1990,ж,2021-01,,,,,,,Test Colony 1,,13.12.2025,\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from detente import errors
 from detente._load import limits
-from detente._load.faults import FileFault
+from detente._load.faults import FileError
 from detente._load.rows import MEMORY, Bad, Options, Row, check_header
 
 _ROWS = 1_000  # that are Python's at a time
@@ -22,14 +22,14 @@ def parquet_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]
             for number in range(opened.metadata.num_row_groups):
                 size = opened.metadata.row_group(number).total_byte_size
                 if size > limits.ROW_GROUP:
-                    raise FileFault(
+                    raise FileError(
                         file,
                         f"a row group unpacks to {size:,} bytes, {limits.ROW_GROUP:,} at most",
                         "write it with smaller ones",
                     )
             yield from _rows(opened.iter_batches(_ROWS), opened.schema_arrow, options, file)
     except (OSError, pyarrow.ArrowException) as error:
-        raise FileFault(file, f"no Parquet file, or a damaged one: {error}") from None
+        raise FileError(file, f"no Parquet file, or a damaged one: {error}") from None
 
 
 def ipc_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
@@ -45,7 +45,7 @@ def ipc_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
                 opened = batches = pyarrow.ipc.open_stream(source)
             yield from _rows(batches, opened.schema, options, file)
     except (OSError, pyarrow.ArrowException) as error:
-        raise FileFault(file, f"no Arrow file, or a damaged one: {error}") from None
+        raise FileError(file, f"no Arrow file, or a damaged one: {error}") from None
 
 
 def stream_rows(source: Any, options: Options) -> Iterator[Row | Bad]:
@@ -64,17 +64,17 @@ def _pyarrow(file: str) -> Any:
     try:
         pyarrow: Any = importlib.import_module("pyarrow")
     except ImportError:
-        raise FileFault(file, "pyarrow is not installed", "pip install 'detente[frames]'") from None
+        raise FileError(file, "pyarrow is not installed", "pip install 'detente[frames]'") from None
     importlib.import_module("pyarrow.ipc")
     return pyarrow
 
 
 def _rows(batches: Iterable[Any], schema: Any, options: Options, file: str) -> Iterator[Row | Bad]:
     if len(schema.names) > limits.COLUMNS:
-        raise FileFault(file, f"at most {limits.COLUMNS:,} columns are read")
+        raise FileError(file, f"at most {limits.COLUMNS:,} columns are read")
     doubled = next((name for name in schema.names if schema.names.count(name) > 1), None)
     if doubled is not None:
-        raise FileFault(file, f"two columns are named {doubled}", "rename one")
+        raise FileError(file, f"two columns are named {doubled}", "rename one")
     check_header(schema.names, options, file)
     number = 0
     for batch in batches:
@@ -82,7 +82,7 @@ def _rows(batches: Iterable[Any], schema: Any, options: Options, file: str) -> I
             part = batch.slice(start, _ROWS)
             too_long = _too_long(part)
             if too_long:
-                raise FileFault(
+                raise FileError(
                     file,
                     f"a cell of more than {limits.CELL >> 20} MiB",
                     row=number + 1,

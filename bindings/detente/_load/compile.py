@@ -316,8 +316,8 @@ class _Compiler:
         several = plain if isinstance(plain, list) else [plain]
         if message is None or all(map(_is_take, several)):
             if message is not None and message.GetOptions().map_entry:
-                self.fail(path, "a mapping of keys expected")
-                return None, False
+                whole = [t for each in several for t in self.takes(each, path, at, scope)[0]]
+                return Entries(descriptor, {}, whole), True
             return self.values(descriptor, several, path, at, scope)
         if message.GetOptions().map_entry:
             entries = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from detente import errors
-from detente._load.faults import BadCell
+from detente._load.faults import CellError
 from detente._load.takes import as_text
 from detente.dates import Date
 
@@ -27,6 +27,7 @@ _DIRECTIVES = {
     "%%": "%",
 }
 _DIRECTIVES["%B"] = _DIRECTIVES["%b"]
+_CENTURY = re.compile(r"(?<![\w.-])\d\d(?![\w.-])")  # in EDTF; strangers mean years or months
 _PART = re.compile(r"%.|[^%]+")
 
 
@@ -58,7 +59,8 @@ class Dates:
     """How dates are written.
 
     Attributes:
-        formats: `edtf`, or as of strptime with %Y, %m, %d, %b (names of months) alone.
+        formats: `edtf`, but for centuries of two digits, or as of strptime with %Y, %m, %d and %b
+            (names of months) alone.
         circa: Words before a date that say it is approximate.
         range: What stands between the ends of an interval.
     """
@@ -76,7 +78,7 @@ class Dates:
         """The EDTF of a value.
 
         Raises:
-            BadCell: It is no date, or not of these formats.
+            CellError: It is no date, or not of these formats.
         """
         if isinstance(value, datetime.datetime):
             value = value.date()
@@ -86,10 +88,10 @@ class Dates:
         word = next((w for w in self.circa if text.casefold().startswith(w.casefold())), "")
         found = self._period(text[len(word) :].strip(), "~" if word else "")
         if found is None:
-            raise BadCell(column, text, "no date that can be read", self._expected())
+            raise CellError(column, text, "no date that can be read", self._expected())
         if _is_date(found):
             return found
-        raise BadCell(column, text, "there is no such date", self._expected())
+        raise CellError(column, text, "there is no such date", self._expected())
 
     def _period(self, text: str, suffix: str) -> str | None:
         """The EDTF of a date, or of the first and the last that it can be."""
@@ -105,7 +107,7 @@ class Dates:
     def _one(self, text: str) -> str | None:
         for pattern in self.patterns:
             if pattern is None:
-                if _is_date(text):
+                if not _CENTURY.search(text) and _is_date(text):
                     return text
                 continue
             match = pattern.fullmatch(text)
@@ -141,7 +143,7 @@ def one_date(found: list[str], column: str) -> str:
         return several[0]
     text = f"[{','.join(date.replace('/', '..') for date in several)}]"
     if not _is_date(text):
-        raise BadCell(column, text, "several dates that are not one", "take the `first`")
+        raise CellError(column, text, "several dates that are not one", "take the `first`")
     return text
 
 

@@ -33,7 +33,7 @@ class Problem:
         return ": ".join(part for part in parts if part)
 
 
-class FileFault(Exception):
+class FileError(Exception):
     """A file can't be read on."""
 
     def __init__(
@@ -43,7 +43,7 @@ class FileFault(Exception):
         self.problem = Problem(file, row, column, "", reason, advice)
 
 
-class BadCell(Exception):
+class CellError(Exception):
     """A cell has no value for the field it is for."""
 
     def __init__(self, column: str, value: Any, reason: str, advice: str = "") -> None:

@@ -4,7 +4,7 @@ import datetime
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from google.api import resource_pb2  # type: ignore[import-untyped]
@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from detente import _contract, records
 from detente._contract import is_output_only, is_repeated
 from detente._load.dates import Dates, one_date
-from detente._load.faults import BadCell
+from detente._load.faults import CellError
 from detente._load.rows import Row
 from detente._load.takes import Each, Nulls, Take, When, as_text, slug
 
@@ -34,7 +34,7 @@ _RANGES = {  # by cpp_type: of int32, int64, uint32, uint64
 }
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
-Wrong = list[BadCell]
+Wrong = list[CellError]
 """The bad cells of one row."""
 
 
@@ -66,13 +66,13 @@ class Values:
                 converted = [self._converted(value, take.label, dates) for value in values]
                 one = not self._repeated and self._kind != DATE
                 if one and len(set(map(str, converted))) > 1:
-                    raise BadCell(
+                    raise CellError(
                         take.label,
                         "; ".join(map(str, converted)),
                         "several values, where the field takes one",
                         "take the `first`, or `join` them",
                     )
-            except BadCell as bad:
+            except CellError as bad:
                 wrong.append(bad)
                 continue
             if converted:
@@ -81,7 +81,7 @@ class Values:
         if found:
             try:
                 self._set(message, found)
-            except BadCell as bad:
+            except CellError as bad:
                 wrong.append(bad)
         return origin
 
@@ -121,18 +121,18 @@ class Values:
         if field.type == field.TYPE_BOOL:
             truth = _TRUTHS.get(as_text(value, column).casefold())
             if truth is None:
-                raise BadCell(column, value, "neither yes nor no", "write true or false")
+                raise CellError(column, value, "neither yes nor no", "write true or false")
             return truth
         if field.cpp_type in _RANGES:
             number = _whole(value, column)
             low, high = _RANGES[field.cpp_type]
             if low <= number < high:
                 return number
-            raise BadCell(column, value, "out of range", f"from {low:,} to {high - 1:,}")
+            raise CellError(column, value, "out of range", f"from {low:,} to {high - 1:,}")
         try:
             return float(as_text(value, column))
         except ValueError:
-            raise BadCell(column, value, "no number", "write it as 3.5") from None
+            raise CellError(column, value, "no number", "write it as 3.5") from None
 
     def _message_of(self, value: Any, column: str, dates: Dates) -> Message:
         made: Any = message_factory.GetMessageClass(self._message)()
@@ -140,24 +140,24 @@ class Values:
             try:
                 value = json.loads(value)
             except (ValueError, RecursionError):
-                raise BadCell(column, value, "no JSON") from None
+                raise CellError(column, value, "no JSON") from None
         if isinstance(value, Mapping):
             try:
                 return records.from_dict(type(made), plain(self._message, value))
             except ValueError as error:
-                raise BadCell(column, value, str(error)) from None
+                raise CellError(column, value, str(error)) from None
         if self._kind == DATE:
             made.edtf = dates.read(value, column)
         elif self._kind == ESTIMATE:
             number = _whole(value, column)
             if not -(2**63) <= number < 2**63:
-                raise BadCell(column, value, "out of range")
+                raise CellError(column, value, "out of range")
             made.best = number
         elif self._kind == TIMESTAMP:
             _set_time(made, value, column)
         else:
             told = f"no value of {self._message.name}"
-            raise BadCell(column, value, told, "name its fields, as `place.display_name`")
+            raise CellError(column, value, told, "name its fields, as `place.display_name`")
         return made
 
 
@@ -228,29 +228,39 @@ class Elements:
         for element in self._elements:
             try:
                 origin |= element.add(getattr(message, self._name), seen, row, wrong)
-            except BadCell as bad:  # of what there is an element for, or when
+            except CellError as bad:  # of what there is an element for, or when
                 wrong.append(bad)
         return origin
 
 
 class Entries:
-    """A map of texts."""
+    """A map of texts: key by key, or whole as JSON and Arrow have them."""
 
-    def __init__(self, field: Any, entries: Mapping[str, Sequence[Take]]) -> None:
+    def __init__(
+        self, field: Any, entries: Mapping[str, Sequence[Take]], whole: Sequence[Take] = ()
+    ) -> None:
         self._name = field.name
         self._entries = entries
+        self._whole = whole
 
     def apply(self, message: Any, row: Mapping[str, Any], wrong: Wrong) -> int:
         origin = 0
         for key, takes in self._entries.items():
             try:
                 found = [as_text(v, take.label) for take in takes for v in take.take(row)]
-            except BadCell as bad:
+            except CellError as bad:
                 wrong.append(bad)
                 continue
             if found:
                 getattr(message, self._name)[key] = "; ".join(dict.fromkeys(found))
                 origin |= FROM_ROW if any(take.label for take in takes) else CONSTANT
+        for take in self._whole:
+            try:
+                for key, value in _pairs(take.take(row), take.label):
+                    getattr(message, self._name)[key] = value
+                    origin |= FROM_ROW
+            except CellError as bad:
+                wrong.append(bad)
         return origin
 
 
@@ -260,6 +270,14 @@ def apply(setters: Iterable[Setter], message: Any, row: Mapping[str, Any], wrong
     for setter in setters:
         origin |= setter.apply(message, row, wrong)
     return origin
+
+
+def _pairs(values: Iterable[Any], column: str) -> Iterator[tuple[str, str]]:
+    for value in values:
+        for pair in value.items() if isinstance(value, Mapping) else [value]:
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise CellError(column, value, "no mapping of texts", "as {key: text}")
+            yield as_text(pair[0], column), as_text(pair[1], column)
 
 
 def _is_there(origin: int, needs_row: bool) -> bool:
@@ -278,13 +296,13 @@ def _enum(enum: Any, value: Any, column: str) -> int:
     known = [each.name for each in enum.values if each.number]
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-    raise BadCell(column, text, f"no {enum.name}", f"{hint}; `values` translate")
+    raise CellError(column, text, f"no {enum.name}", f"{hint}; `values` translate")
 
 
 def _whole(value: Any, column: str) -> int:
     text = as_text(value, column)
     if not _WHOLE.fullmatch(text) or len(text) > 32:
-        raise BadCell(column, value, "no whole number", "write it as 1234")
+        raise CellError(column, value, "no whole number", "write it as 1234")
     return int(re.sub(r"[,' \u00a0\u202f]", "", text))
 
 
@@ -295,7 +313,7 @@ def _set_time(message: Any, value: Any, column: str) -> None:
         message.FromDatetime(found if found.tzinfo else found.replace(tzinfo=datetime.UTC))
     except (ValueError, OverflowError):
         advice = "write it as 2020-12-31T23:59:00Z"
-        raise BadCell(column, value, "no time", advice) from None
+        raise CellError(column, value, "no time", advice) from None
 
 
 def _referred(field: Any) -> str:
@@ -315,10 +333,10 @@ def _name(collection: str, text: str, column: str) -> str:
     given, slash, identifier = text.rpartition("/")
     if collection != "*":
         if slash and given != collection:
-            raise BadCell(column, text, f"not one of {collection}", f"as {collection}/x, or x")
+            raise CellError(column, text, f"not one of {collection}", f"as {collection}/x, or x")
         return f"{collection}/{slug(identifier)}"
     if given not in _contract.resources():
-        raise BadCell(column, text, "no record's name", "as persons/x")
+        raise CellError(column, text, "no record's name", "as persons/x")
     return f"{given}/{slug(identifier)}"
 
 

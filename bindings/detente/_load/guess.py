@@ -95,7 +95,7 @@ def _field(descriptor: Any, path: str) -> Any:
             return None
         descriptor = found.message_type
         if descriptor is not None and descriptor.GetOptions().map_entry:
-            return None
+            return found if path == name else None
     return found
 
 
@@ -109,7 +109,7 @@ def _take(field: Any, column: str, values: Sequence[Any]) -> Any:
     if field.message_type is not None and field.message_type.full_name == DATE:
         formats = _formats(texts)
         if formats:
-            take["dates"] = [EDTF, *formats]
+            take["dates"] = [*formats, EDTF]
     return column if len(take) == 1 else take
 
 

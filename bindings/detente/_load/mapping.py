@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from detente import _contract
-from detente._load.faults import BadCell
+from detente._load.faults import CellError
 from detente._load.fields import Setter, Wrong, apply
 from detente._load.rows import Options, Row
 from detente._load.takes import Each, Nulls, Template, When
@@ -56,7 +56,7 @@ class RecordKind:
             message: Any = message_type()
             try:
                 message.name = f"{self.into}/{self.id.fill_id(item, self.nulls, self.into)}"
-            except BadCell as bad:
+            except CellError as bad:
                 wrong.append(bad)
             apply(self.setters, message, item, wrong)
             yield message if message.name else None, wrong

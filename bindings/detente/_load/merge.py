@@ -9,7 +9,7 @@ from detente._contract import is_repeated
 from detente._load import limits
 from detente._load.faults import Problem, shown
 from detente._load.mapping import Loading
-from detente._load.spool import Kept, Spool
+from detente._load.spool import Spool
 
 
 def merge(spool: Spool, loading: Loading) -> Iterator[Problem]:

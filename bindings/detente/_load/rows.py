@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from detente._load.faults import FileFault
+from detente._load.faults import FileError
 
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".parquet", ".arrow", ".feather")
 TABLES += (".ipc", ".jsonl", ".ndjson", ".xml")
@@ -62,7 +62,7 @@ def read(source: Any, options: Options) -> Iterator[Row | Bad]:
     """The rows of a path, or of what is in memory.
 
     Raises:
-        FileFault: The file can't be read, or not to its end.
+        FileError: The file can't be read, or not to its end.
     """
     if isinstance(source, Path):
         yield from _reader(source, options)(source, options, source.name)
@@ -108,7 +108,7 @@ def _reader(path: Path, options: Options) -> Any:
         advice = "one object on each line is .jsonl"
     else:
         advice = f"there are {known}, and .gz of texts; or name the `format` in the mapping"
-    raise FileFault(path.name, "no kind of file that is read", advice)
+    raise FileError(path.name, "no kind of file that is read", advice)
 
 
 def clean_header(cells: Iterable[Any], file: str, number: int) -> list[str]:
@@ -119,9 +119,9 @@ def clean_header(cells: Iterable[Any], file: str, number: int) -> list[str]:
     seen: set[str] = set()
     for place, name in enumerate(header, 1):
         if not name:
-            raise FileFault(file, f"column {place} has no name", "name every column", row=number)
+            raise FileError(file, f"column {place} has no name", "name every column", row=number)
         if name in seen:
-            raise FileFault(file, f"two columns are named {name}", "rename one", row=number)
+            raise FileError(file, f"two columns are named {name}", "rename one", row=number)
         seen.add(name)
     return header
 
@@ -130,9 +130,7 @@ def check_header(header: Iterable[str], options: Options, file: str) -> None:
     """Refuses a header that lacks a column of the mapping."""
     known = list(header)
     missing = sorted(
-        name
-        for name in options.needed
-        if name not in known and name.partition(".")[0] not in known
+        name for name in options.needed if name not in known and name.partition(".")[0] not in known
     )
     if not missing:
         return
@@ -141,6 +139,6 @@ def check_header(header: Iterable[str], options: Options, file: str) -> None:
         near = difflib.get_close_matches(name, known, 1)
         told.append(f"{name} (is it {near[0]}?)" if near else name)
     plural = "columns are" if len(told) > 1 else "column is"
-    raise FileFault(
+    raise FileError(
         file, f"{len(told)} {plural} missing: {', '.join(told)}", f"there are {', '.join(known)}"
     )

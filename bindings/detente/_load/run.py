@@ -9,7 +9,7 @@ from typing import Any
 
 from detente import errors
 from detente._load import compile, limits, rows
-from detente._load.faults import BadCell, FileFault, Problem, shown
+from detente._load.faults import CellError, FileError, Problem, shown
 from detente._load.guess import guess
 from detente._load.mapping import Join, Loading, RecordKind
 from detente._load.merge import merge
@@ -42,7 +42,7 @@ def load(
         faulty = False
         try:
             loading = _Rows(spool, report).read(sources(source), into, mapping)
-        except FileFault as fault:
+        except FileError as fault:
             report.tell(fault.problem)
             faulty = True
         else:
@@ -89,9 +89,7 @@ class _Rows:
         self._spool = spool
         self._report = report
 
-    def read(
-        self, given: Sequence[Any], into: str | None, mapping: Any
-    ) -> Loading:
+    def read(self, given: Sequence[Any], into: str | None, mapping: Any) -> Loading:
         """Reads all rows; gives the mapping."""
         found: Iterator[Row | Bad] = iter(())
         if mapping is None:
@@ -115,7 +113,7 @@ class _Rows:
         peeked = list(itertools.islice(found, _GUESSED))
         first = [row for row in peeked if isinstance(row, Row)]
         if not first and not any(isinstance(row, Bad) for row in peeked):
-            raise FileFault(source.name if isinstance(source, Path) else rows.MEMORY, "no rows")
+            raise FileError(source.name if isinstance(source, Path) else rows.MEMORY, "no rows")
         return (
             compile.read(guess(into, first), into),
             itertools.chain(peeked, found),
@@ -131,7 +129,7 @@ class _Rows:
                         continue
                     try:
                         self._spool.join(join.name, join.key, loading.nulls, row)
-                    except BadCell as bad:
+                    except CellError as bad:
                         self._wrong([bad], row)
         self._spool.end_of_joins()
 
@@ -139,7 +137,7 @@ class _Rows:
         self._report.bad_rows += 1
         self._report.tell(Problem(file, number, "", "", reason, advice))
 
-    def _wrong(self, wrong: Iterable[BadCell], row: Row) -> None:
+    def _wrong(self, wrong: Iterable[CellError], row: Row) -> None:
         self._report.bad_rows += 1
         for bad in wrong:
             at = bad.row or row
@@ -155,19 +153,17 @@ class _Rows:
                 continue
             try:
                 for join in loading.joins:
-                    row[join.name] = self._spool.joined(
-                        join.name, join.equals, loading.nulls, row
-                    )
+                    row[join.name] = self._spool.joined(join.name, join.equals, loading.nulls, row)
                 kinds = [(i, kind) for i, kind in enumerate(loading.kinds) if kind.takes(row)]
                 if not kinds and not loading.others:
                     raise _taken_by_none(loading, row)
-                made = [
-                    (i, record, wrong) for i, kind in kinds for record, wrong in kind.make(row)
-                ]
+                made = [(i, record, wrong) for i, kind in kinds for record, wrong in kind.make(row)]
                 if kinds and not made:  # there is nothing for each of which to make one
                     columns = " and ".join(kind.each.column for _, kind in kinds if kind.each)
-                    raise BadCell(columns, "", "it is empty, so that no record is made of the row")
-            except BadCell as bad:
+                    raise CellError(
+                        columns, "", "it is empty, so that no record is made of the row"
+                    )
+            except CellError as bad:
                 self._wrong([bad], row)
                 continue
             self._report.ignored_rows += not kinds
@@ -182,7 +178,7 @@ class _Rows:
 
     def _misplaced(
         self, made: Sequence[tuple[int, Any, Any]], kinds: Sequence[RecordKind], row: Row
-    ) -> Iterator[BadCell]:
+    ) -> Iterator[CellError]:
         """What is wrong with records as a whole: their size, and ids that come twice."""
         names: set[str] = set()
         for i, record, _ in made:
@@ -191,7 +187,7 @@ class _Rows:
             label = " and ".join(kinds[i].id.columns)
             if record.ByteSize() > limits.RECORD:
                 told = f"{record.name}: {record.ByteSize():,} bytes, {limits.RECORD:,} at most"
-                yield BadCell("", "", told, "leave something out")
+                yield CellError("", "", told, "leave something out")
             if kinds[i].merge:
                 continue
             place = self._spool.place(record.name)
@@ -199,11 +195,11 @@ class _Rows:
                 file, number = place or (row.file, row.number)
                 told = f"{record.name} is from {file}:{number} already"
                 advice = "add a column to `id`, or say `merge: true`"
-                yield BadCell(label, record.name.partition("/")[2], told, advice)
+                yield CellError(label, record.name.partition("/")[2], told, advice)
             names.add(record.name)
 
 
-def _key(bad: BadCell) -> tuple[Any, ...]:
+def _key(bad: CellError) -> tuple[Any, ...]:
     """Two kinds of records that take one bad cell have one bad cell."""
     return (id(bad.row) if bad.row else 0, bad.column, bad.value, bad.reason)
 
@@ -215,12 +211,14 @@ def _phases(kinds: Sequence[RecordKind]) -> list[int]:
     return [1 if not kind.merge else 0 if i < first else 2 for i, kind in enumerate(kinds)]
 
 
-def _taken_by_none(loading: Loading, row: Row) -> BadCell:
+def _taken_by_none(loading: Loading, row: Row) -> CellError:
     whens = [kind.when.columns for kind in loading.kinds if kind.when is not None]
     columns = list(dict.fromkeys(column for when in whens for column in when))
     values = "; ".join(str(row.get(column)) for column in columns)
-    known = sorted({str(value or "nothing") for when in whens for v in when.values() for value in v})
-    return BadCell(
+    known = sorted(
+        {str(value or "nothing") for when in whens for v in when.values() for value in v}
+    )
+    return CellError(
         " and ".join(columns),
         shown(values),
         "no record of the mapping takes such a row",
@@ -231,7 +229,7 @@ def _taken_by_none(loading: Loading, row: Row) -> BadCell:
 def _beside(source: Any, join: Join) -> Path | None:
     """The file to join, in the folder of the source."""
     if not isinstance(source, Path):
-        raise FileFault(rows.MEMORY, f"{join.name} is to be joined from a file", "load from files")
+        raise FileError(rows.MEMORY, f"{join.name} is to be joined from a file", "load from files")
     found = [
         path
         for path in sorted(source.parent.iterdir() if source.parent.is_dir() else ())
@@ -243,7 +241,7 @@ def _beside(source: Any, join: Join) -> Path | None:
         return None
     told = f"{len(found)} files {join.file} beside it, for {join.name}; one is expected"
     names = ", ".join(path.name for path in found)
-    raise FileFault(source.name, told, f"there are {names}" if names else "put it there")
+    raise FileError(source.name, told, f"there are {names}" if names else "put it there")
 
 
 def _first(spool: Spool) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from detente._load import limits
-from detente._load.faults import BadCell
+from detente._load.faults import CellError
 from detente._load.rows import Row
 from detente._load.takes import Nulls, as_text, texts
 
@@ -76,9 +76,7 @@ class Spool:
         """Takes what parts were merged to."""
         self._insert("records", phase, record, first.kind, first.file, first.row)
 
-    def _insert(
-        self, table: str, phase: int, record: Any, kind: int, file: str, row: int
-    ) -> None:
+    def _insert(self, table: str, phase: int, record: Any, kind: int, file: str, row: int) -> None:
         self._db.execute(
             f"INSERT INTO {table} (phase, name, kind, file, row, record) VALUES (?, ?, ?, ?, ?, ?)",
             (phase, record.name, kind, file, row, record.SerializeToString(deterministic=True)),
@@ -95,15 +93,16 @@ class Spool:
         number: int = self._db.execute("SELECT count(*) FROM records").fetchone()[0]
         return number
 
-    def waiting(self) -> Iterator[Kept]:
+    def waiting(self, backwards: bool = False) -> Iterator[Kept]:
         """The records that are not done, those first that others may refer to.
 
-        What is marked on the way does no harm.
+        What is marked on the way does no harm. Within a phase the last may come first.
         """
-        query = """SELECT seq, name, kind, file, row, record FROM records
-            WHERE done = 0 AND phase = ? AND seq > ? ORDER BY seq LIMIT 1000"""
+        beyond, order = ("<", "DESC") if backwards else (">", "ASC")
+        query = f"""SELECT seq, name, kind, file, row, record FROM records
+            WHERE done = 0 AND phase = ? AND seq {beyond} ? ORDER BY seq {order} LIMIT 1000"""
         for phase in range(3):
-            last = 0
+            last = (1 << 62) if backwards else 0
             while found := self._db.execute(query, (phase, last)).fetchall():
                 for row in found:
                     yield Kept(*row)
@@ -118,11 +117,11 @@ class Spool:
         """Takes a row of a joined file.
 
         Raises:
-            BadCell: It has no key.
+            CellError: It has no key.
         """
         found = texts(row, key, nulls)
         if not found:
-            raise BadCell(key, "", "it is empty, but says which row this belongs to")
+            raise CellError(key, "", "it is empty, but says which row this belongs to")
         self._db.execute(
             "INSERT INTO joined VALUES (?, ?, ?, ?, ?)",
             (name, as_text(found[0], key), row.file, row.number, json.dumps(row, default=str)),
@@ -136,7 +135,7 @@ class Spool:
         """The rows of a joined file that belong to a row.
 
         Raises:
-            BadCell: They are too many.
+            CellError: They are too many.
         """
         keys = texts(row, column, nulls)
         if not keys:
@@ -145,7 +144,5 @@ class Spool:
         query = "SELECT content, file, row FROM joined WHERE name = ? AND key = ? ORDER BY rowid"
         found = self._db.execute(query + f" LIMIT {limits.JOINED + 1}", (name, key)).fetchall()
         if len(found) > limits.JOINED:
-            raise BadCell(column, key, f"it has more than {limits.JOINED:,} rows of {name}")
+            raise CellError(column, key, f"it has more than {limits.JOINED:,} rows of {name}")
         return [Row(json.loads(text), file, number) for text, file, number in found]
-
-

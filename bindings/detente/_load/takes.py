@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from detente._load import limits
-from detente._load.faults import BadCell
+from detente._load.faults import CellError
 from detente._load.rows import Row
 
 ITEM = "item"  # the column with a part of a text that was split
@@ -63,7 +63,7 @@ def texts(row: Mapping[str, Any], column: str, nulls: Nulls) -> list[Any]:
 def check(text: str, column: str) -> None:
     """Refuses what no text of a record holds."""
     if len(text) > limits.CELL:
-        raise BadCell(column, text, f"more than {limits.CELL >> 20} Mi characters")
+        raise CellError(column, text, f"more than {limits.CELL >> 20} Mi characters")
     if text.isprintable():
         return
     wrong = _CONTROL.search(text)
@@ -71,11 +71,11 @@ def check(text: str, column: str) -> None:
         return
     around = text[max(0, wrong.start() - 20) : wrong.end() + 20]
     if wrong[0] == "\0":
-        raise BadCell(column, around, "it has a NUL character")
+        raise CellError(column, around, "it has a NUL character")
     if wrong[0] >= "\ud800":
         advice = "if the file has another encoding, name it, as `encoding: windows-1252`"
-        raise BadCell(column, around, "it has bytes that are not of the encoding", advice)
-    raise BadCell(column, around, "it has a control character")
+        raise CellError(column, around, "it has bytes that are not of the encoding", advice)
+    raise CellError(column, around, "it has a control character")
 
 
 def as_text(value: Any, column: str) -> str:
@@ -94,11 +94,11 @@ def as_text(value: Any, column: str) -> str:
         try:
             text = value.decode()
         except UnicodeDecodeError:
-            raise BadCell(column, value, "these bytes are no text in UTF-8") from None
+            raise CellError(column, value, "these bytes are no text in UTF-8") from None
         check(text, column)
         return text
     if isinstance(value, Mapping | list):
-        raise BadCell(column, value, "it holds values of its own", "name one, as `column.part`")
+        raise CellError(column, value, "it holds values of its own", "name one, as `column.part`")
     return str(value)
 
 
@@ -129,7 +129,7 @@ class Template:
         """The text as an id, or that of a name `persons/x`; every column is needed."""
         for column in self.columns:
             if not texts(row, column, nulls):
-                raise BadCell(column, "", "it is empty, but the record's id is made of it")
+                raise CellError(column, "", "it is empty, but the record's id is made of it")
         return slug((self.fill(row, nulls) or "").removeprefix(f"{collection}/"))
 
 
@@ -233,14 +233,14 @@ class Take:
         """The values.
 
         Raises:
-            BadCell: Something there can't be taken.
+            CellError: Something there can't be taken.
         """
         found: list[Any] = []
         for item in [row] if self.each is None else self.each.items(row, self.nulls):
             try:
                 if self.when is None or self.when.holds(item, self.nulls):
                     found.extend(self._of(item))
-            except BadCell as bad:
+            except CellError as bad:
                 bad.row = bad.row or (item if isinstance(item, Row) else None)
                 raise
         if self.first:
@@ -282,7 +282,9 @@ class Take:
             known = self.folded.get(text.casefold())
             if known is None and text.casefold() not in self.folded:
                 if self.otherwise is None:
-                    raise BadCell(self.label, text, "no value for it in the mapping", self._known())
+                    raise CellError(
+                        self.label, text, "no value for it in the mapping", self._known()
+                    )
                 known = self.otherwise
             if known is not None and known != "":
                 translated.append(known)

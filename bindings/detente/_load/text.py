@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from detente._load import limits
-from detente._load.faults import FileFault
+from detente._load.faults import FileError
 from detente._load.rows import Bad, Options, Row, check_header, clean_header
 
 _CHUNK = 1 << 16
@@ -37,7 +37,7 @@ def opened(path: Path, file: str) -> Iterator[Iterator[bytes]]:
             stream: Any = gzip.GzipFile(fileobj=raw) if packed else raw
             yield _chunks(stream, file)
     except OSError as error:
-        raise FileFault(file, error.strerror or str(error)) from None
+        raise FileError(file, error.strerror or str(error)) from None
 
 
 def _chunks(stream: IO[bytes], file: str) -> Iterator[bytes]:
@@ -46,12 +46,12 @@ def _chunks(stream: IO[bytes], file: str) -> Iterator[bytes]:
         try:
             chunk = stream.read(_CHUNK)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileFault(file, f"damaged: {error}", "fetch or pack it again") from None
+            raise FileError(file, f"damaged: {error}", "fetch or pack it again") from None
         if not chunk:
             return
         size += len(chunk)
         if size > limits.FILE:
-            raise FileFault(
+            raise FileError(
                 file, f"at most {limits.FILE >> 30} GiB of a file are read", "cut it into parts"
             )
         yield chunk
@@ -96,7 +96,7 @@ class Lines:
         try:
             text = self._rest + self._decoder.decode(chunk, last)
         except UnicodeError as error:
-            raise FileFault(
+            raise FileError(
                 self._file,
                 f"not {error.encoding}" if isinstance(error, UnicodeDecodeError) else str(error),
                 "name its encoding in the mapping, as `encoding: utf-16`",
@@ -108,7 +108,7 @@ class Lines:
             start = match.end()
         self._rest = text[start:]
         if len(self._rest) > limits.ROW:
-            raise FileFault(
+            raise FileError(
                 self._file,
                 f"at most {limits.ROW >> 20} Mi characters of a line are read",
                 "it is no text of lines, or is damaged here",
@@ -145,7 +145,7 @@ class _Feed:
         self.number += 1
         self._size += len(line)
         if self._size > limits.ROW:
-            raise _RowTooLong
+            raise _RowTooLongError
         return line
 
     def put_back(self) -> bool:
@@ -156,7 +156,7 @@ class _Feed:
         return self._reread <= limits.REREAD
 
 
-class _RowTooLong(Exception):
+class _RowTooLongError(Exception):
     pass
 
 
@@ -172,7 +172,7 @@ def csv_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
         first = next(lines, None)
         if first is None:
             if not options.columns:
-                raise FileFault(file, "it is empty", "its first row names the columns")
+                raise FileError(file, "it is empty", "its first row names the columns")
             return
         feed._again.append(first)
         delimiter = options.delimiter or _delimiter(first, file)
@@ -180,14 +180,14 @@ def csv_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
         for cells in _records(csv.reader(feed, delimiter=delimiter, strict=True), feed, file):
             if isinstance(cells, Bad):
                 if not header:
-                    raise FileFault(file, cells.reason, cells.advice, row=cells.row)
+                    raise FileError(file, cells.reason, cells.advice, row=cells.row)
                 yield cells
                 continue
             number, values = cells
             if not values:
                 continue
             if len(values) > limits.COLUMNS:
-                raise FileFault(file, f"at most {limits.COLUMNS:,} columns are read", row=number)
+                raise FileError(file, f"at most {limits.COLUMNS:,} columns are read", row=number)
             if not header:
                 header = clean_header(values, file, number)
                 check_header(header, options, file)
@@ -197,7 +197,7 @@ def csv_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
             else:
                 yield Row(zip(header, values, strict=True), file, number)
         if not header:
-            raise FileFault(file, "it is empty", "its first row names the columns")
+            raise FileError(file, "it is empty", "its first row names the columns")
 
 
 def _records(reader: Any, feed: _Feed, file: str) -> Iterator[tuple[int, list[str]] | Bad]:
@@ -208,16 +208,18 @@ def _records(reader: Any, feed: _Feed, file: str) -> Iterator[tuple[int, list[st
             cells = next(reader)
         except StopIteration:
             return
-        except (_RowTooLong, csv.Error) as error:
+        except (_RowTooLongError, csv.Error) as error:
             reason = str(error)
-            if isinstance(error, _RowTooLong) or reason == "unexpected end of data":
+            if isinstance(error, _RowTooLongError) or reason == "unexpected end of data":
                 reason = "a quote that opens here does not end"
             elif "field limit" in reason:
                 reason = f"a cell of more than {limits.CELL >> 20} Mi characters"
             else:
                 reason = f"no row of cells: {reason}"
             if not feed.put_back():
-                raise FileFault(file, "quotes without an end, again and again", row=number) from None
+                raise FileError(
+                    file, "quotes without an end, again and again", row=number
+                ) from None
             yield Bad(file, number, reason, "put quotes around the cell, and double those in it")
             continue
         yield number, cells

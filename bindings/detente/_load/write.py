@@ -57,15 +57,17 @@ class Writer:
         """
         total = self._spool.count()
         done = -1
+        backwards = False
         while done != self._report.total:  # as long as there is some progress
             done = self._report.total
             self._stuck.clear()
-            for part in _parts(self._spool.waiting()):
+            for part in _parts(self._spool.waiting(backwards)):
                 self._send(part, validate_only=False)
                 if progress is not None:
                     progress(self._report.total, total)
             if not self._stuck:
                 return
+            backwards = not backwards  # a chain of records is written in one pass of the two
         for item, path, description in self._stuck:
             self._refuse(item, path, description)
 
@@ -104,6 +106,7 @@ class Writer:
         """The records that are not to be sent again; None where the error names none."""
         named = False
         refused: set[int] = set()
+        waiting: set[int] = set()  # for records that they refer to
         violations = [(v.field, v.description, False) for v in error.field_violations]
         violations += [(v.subject, v.description, True) for v in error.precondition_violations]
         for path, description, may_wait in violations:
@@ -115,18 +118,36 @@ class Writer:
             if may_wait and self._refers_to_waiting(description):
                 if not validate_only:
                     self._stuck.append((part[index], match[2], description))
-                    refused.add(index)
+                    waiting.add(index)
                 continue
             self._refuse(part[index], match[2], description)
             refused.add(index)
         if named:
-            return refused
+            return refused | self._with_those_that_refer(part, waiting)
         names = [item.name for item in part]
         if error.metadata.get("name") in names:
             index = names.index(error.metadata["name"])
             self._refuse(part[index], "", error.message)
             return {index}
         return None
+
+    def _with_those_that_refer(self, part: list[Kept], waiting: set[int]) -> set[int]:
+        """Records that wait, and those of the part that refer to them, at any remove."""
+        if not waiting:
+            return waiting
+        referring: dict[str, list[int]] = {}
+        for index, item in enumerate(part):
+            for name in loading.references(_parsed(item)):
+                referring.setdefault(name, []).append(index)
+        queue = list(waiting)
+        while queue:
+            name = part[queue.pop()].name
+            for index in referring.get(name, ()):
+                if index not in waiting:
+                    waiting.add(index)
+                    queue.append(index)
+                    self._stuck.append((part[index], "", f"{name}, to which it refers, waits"))
+        return waiting
 
     def _refers_to_waiting(self, description: str) -> bool:
         return any(self._spool.waits(name) for name in _RECORD_NAME.findall(description))
@@ -136,8 +157,7 @@ class Writer:
         plain = _KEYS.sub("", path)
         while plain and plain not in columns:
             plain = plain.rpartition(".")[0]
-        record: Any = _contract.resources()[item.collection].message.FromString(item.record)
-        value = _value_at(record, path)
+        value = _value_at(_parsed(item), path)
         told = f"{item.name}: {path}: {description}" if path else f"{item.name}: {description}"
         column = " or ".join(dict.fromkeys(columns.get(plain, [])))
         self._report.tell(Problem(item.file, item.row, column, shown(value), told))
@@ -171,6 +191,10 @@ def _add(batch: Batch, item: Kept) -> None:
     operation.allow_missing = True
 
 
+def _parsed(item: Kept) -> Any:
+    return _contract.resources()[item.collection].message.FromString(item.record)
+
+
 def _value_at(record: Any, path: str) -> Any:
     """What a record has at a path; empty where that can't be told."""
     value: Any = record
@@ -183,5 +207,3 @@ def _value_at(record: Any, path: str) -> Any:
         if value is None:
             return ""
     return "" if value is record or hasattr(value, "DESCRIPTOR") else value
-
-

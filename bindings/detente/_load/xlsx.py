@@ -1,4 +1,4 @@
-"""Rows of a sheet of an XLSX file, read one after the other; what unpacks to too much is refused."""
+"""Rows of a sheet of an XLSX file, read one by one; what unpacks to too much is refused."""
 
 import importlib
 import zipfile
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detente._load import limits
-from detente._load.faults import FileFault
+from detente._load.faults import FileError
 from detente._load.rows import Bad, Options, Row, check_header, clean_header
 from detente._load.xml import new_parser
 
@@ -20,19 +20,19 @@ def xlsx_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
     try:
         openpyxl: Any = importlib.import_module("openpyxl")
     except ImportError:
-        raise FileFault(file, "openpyxl is not installed", "pip install 'detente[xlsx]'") from None
+        raise FileError(file, "openpyxl is not installed", "pip install 'detente[xlsx]'") from None
     book = None
     try:
         _check(path, file)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         yield from _sheet_rows(_sheet(book, options, file), options, file)
-    except FileFault:
+    except FileError:
         raise
     except OSError as error:
-        raise FileFault(file, error.strerror or str(error)) from None
+        raise FileError(file, error.strerror or str(error)) from None
     except Exception as error:  # openpyxl raises whatever it stumbles over
         told = f"{type(error).__name__}: {error}"
-        raise FileFault(file, f"no XLSX file, or a damaged one: {told}", "save it again") from None
+        raise FileError(file, f"no XLSX file, or a damaged one: {told}", "save it again") from None
     finally:
         if book is not None:
             book.close()
@@ -45,9 +45,9 @@ def _check(path: Path, file: str) -> None:
         size = sum(info.file_size for info in infos)
         packed = max(1, sum(info.compress_size for info in infos))
         if size > limits.WORKBOOK:
-            raise FileFault(file, f"it unpacks to {size:,} bytes, {limits.WORKBOOK:,} at most")
+            raise FileError(file, f"it unpacks to {size:,} bytes, {limits.WORKBOOK:,} at most")
         if size > limits.RATIO_FROM and size / packed > limits.RATIO:
-            raise FileFault(
+            raise FileError(
                 file,
                 f"it unpacks to {size // packed:,} times its size, {limits.RATIO} at most",
                 "save it as CSV",
@@ -55,13 +55,13 @@ def _check(path: Path, file: str) -> None:
         sheets = _sheet_parts(parts, file)
         for info in infos:
             if info.filename not in sheets and info.file_size > limits.STRINGS:
-                raise FileFault(
+                raise FileError(
                     file,
                     f"its part {info.filename} unpacks to {info.file_size:,} bytes, "
                     f"{limits.STRINGS:,} at most but for sheets",
                     "save it as CSV",
                 )
-            if info.filename.lower().endswith((".xml", ".rels")):
+            if info.filename in sheets or info.filename.lower().endswith((".xml", ".rels")):
                 _check_prolog(parts, info, file)
 
 
@@ -75,7 +75,7 @@ def _sheet_parts(parts: zipfile.ZipFile, file: str) -> set[str]:
 
     info = parts.getinfo(_TYPES)
     if info.file_size > limits.CELL:
-        raise FileFault(file, f"its part {_TYPES} unpacks to {info.file_size:,} bytes")
+        raise FileError(file, f"its part {_TYPES} unpacks to {info.file_size:,} bytes")
     parser = new_parser(file)
     parser.StartElementHandler = start
     parser.Parse(parts.read(info), True)
@@ -95,15 +95,15 @@ def _check_prolog(parts: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> N
                 return
             if not chunk:
                 break
-    raise FileFault(file, f"its part {info.filename} is no XML", "save it again")
+    raise FileError(file, f"its part {info.filename} is no XML", "save it again")
 
 
 def _sheet(book: Any, options: Options, file: str) -> Any:
     names = [sheet.title for sheet in book.worksheets]
     if options.sheet and options.sheet not in names:
-        raise FileFault(file, f"no sheet {options.sheet}", f"there are {', '.join(names)}")
+        raise FileError(file, f"no sheet {options.sheet}", f"there are {', '.join(names)}")
     if not names:
-        raise FileFault(file, "it has no sheet")
+        raise FileError(file, "it has no sheet")
     return book[options.sheet or names[0]]
 
 
@@ -112,11 +112,11 @@ def _sheet_rows(sheet: Any, options: Options, file: str) -> Iterator[Row | Bad]:
     header = list(options.columns)
     for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
         if number > limits.SHEET_ROWS:
-            raise FileFault(file, f"more than {limits.SHEET_ROWS:,} rows")
+            raise FileError(file, f"more than {limits.SHEET_ROWS:,} rows")
         if number <= options.skip or all(cell is None or cell == "" for cell in cells):
             continue
         if len(cells) > limits.COLUMNS and any(c is not None for c in cells[limits.COLUMNS :]):
-            raise FileFault(file, f"at most {limits.COLUMNS:,} columns are read", row=number)
+            raise FileError(file, f"at most {limits.COLUMNS:,} columns are read", row=number)
         if not header:
             header = clean_header(cells, file, number)
             check_header(header, options, file)
@@ -135,4 +135,4 @@ def _sheet_rows(sheet: Any, options: Options, file: str) -> Iterator[Row | Bad]:
             padded = (*cells[: len(header)], *[None] * (len(header) - len(cells)))
             yield Row(zip(header, padded, strict=True), file, number)
     if not header:
-        raise FileFault(file, "the sheet is empty", "its first row names the columns")
+        raise FileError(file, "the sheet is empty", "its first row names the columns")

@@ -7,7 +7,7 @@ from typing import Any
 from xml.parsers import expat
 
 from detente._load import limits
-from detente._load.faults import FileFault
+from detente._load.faults import FileError
 from detente._load.rows import Bad, Options, Row
 from detente._load.text import opened
 
@@ -21,7 +21,7 @@ def new_parser(file: str) -> Any:
     parser = expat.ParserCreate()
 
     def refuse(*_: Any) -> None:
-        raise FileFault(file, _DOCTYPE, "take it out", row=parser.CurrentLineNumber)
+        raise FileError(file, _DOCTYPE, "take it out", row=parser.CurrentLineNumber)
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
@@ -61,8 +61,8 @@ class _Reader:
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
 
-    def _fault(self, reason: str) -> FileFault:
-        return FileFault(self._file, reason, row=self.parser.CurrentLineNumber)
+    def _fault(self, reason: str) -> FileError:
+        return FileError(self._file, reason, row=self.parser.CurrentLineNumber)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._path.append(name)
@@ -114,7 +114,7 @@ def xml_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
     Several children of one name are a list, one with children of its own a mapping.
     """
     if not options.elements:
-        raise FileFault(file, "which elements are rows?", "name them in a mapping's `elements`")
+        raise FileError(file, "which elements are rows?", "name them in a mapping's `elements`")
     if options.encoding:
         codecs.lookup(options.encoding)
     reader = _Reader(options, file)
@@ -133,7 +133,7 @@ def xml_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
             reader.parser.Parse(b"", True)
         except expat.ExpatError as error:
             reason = expat.ErrorString(error.code)
-            raise FileFault(file, f"no XML: {reason}", row=error.lineno) from None
+            raise FileError(file, f"no XML: {reason}", row=error.lineno) from None
     if not found:
         told = ", ".join(options.elements)
-        raise FileFault(file, f"no element {told} below its root", "is it another kind of file?")
+        raise FileError(file, f"no element {told} below its root", "is it another kind of file?")
