@@ -69,8 +69,9 @@ def _load(args: argparse.Namespace) -> int:
                 progress=progress,
             )
         except loading.LoadError as error:
-            if not args.json:
-                raise
+            if not args.json:  # all of them, not only the first
+                told = [str(error).partition("\n")[0], error.report.told()]
+                raise ValueError("\n".join(told)) from None
             report = error.report
     if args.json:
         print(json.dumps(_numbers(report)))

@@ -130,8 +130,27 @@ def test_guesses_are_careful(db: detente.Database) -> None:
         db.load([{"id": 1}])
     with pytest.raises(detente.InvalidArgumentError, match="on_error: stop or skip"):
         db.load(PEOPLE, into="persons", on_error="ignore")
-    with pytest.raises(detente.InvalidArgumentError, match=r"__arrow_c_stream__ expected, not int"):
+    with pytest.raises(
+        detente.InvalidArgumentError, match="a list of dicts, not int"
+    ):
         db.load(5, into="persons")
+
+
+def test_what_is_no_row(db: detente.Database) -> None:
+    mapping = {"id": "{a}", "fields": {"note": "a"}}
+    report = db.load((row for row in [{"a": 1}, 5]), "persons", mapping=mapping, dry_run=True)
+    assert [str(p) for p in report.problems] == [
+        "rows:2: a mapping expected, not int; as {column: value}"
+    ]
+    assert db.load([], "persons", mapping=mapping).rows == 0
+    mixed = pandas.DataFrame({"a": [1, b"x", "y"]})
+    with pytest.raises(LoadError, match=r"no stream of Arrow: .*; give a list of dicts"):
+        db.load(mixed, "persons", mapping=mapping)
+    assert db.load(mixed.to_dict("records"), "persons", mapping=mapping).created == 3
+    with pytest.raises(LoadError, match="1 column is missing: a; there are b"):
+        db.load(pyarrow.table({"b": [1]}), "persons", mapping=mapping)
+    with pytest.raises(LoadError, match="no rows"):
+        db.load([], "persons")
 
 
 def test_stop_writes_nothing_and_skip_the_right_rows(db: detente.Database) -> None:

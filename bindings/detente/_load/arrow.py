@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from detente import errors
 from detente._load import limits
 from detente._load.faults import FileError
 from detente._load.rows import MEMORY, Bad, Options, Row, check_header
@@ -50,14 +49,13 @@ def ipc_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
 
 def stream_rows(source: Any, options: Options) -> Iterator[Row | Bad]:
     """The rows of what has `__arrow_c_stream__`."""
-    if not hasattr(source, "__arrow_c_stream__"):
-        raise errors.invalid(
-            "source",
-            "a path, a list of dicts, a data frame or another thing with __arrow_c_stream__ "
-            f"expected, not {type(source).__name__}",
-        )
-    reader = _pyarrow(MEMORY).RecordBatchReader.from_stream(source)
-    yield from _rows(reader, reader.schema, options, MEMORY)
+    pyarrow = _pyarrow(MEMORY)
+    try:
+        reader = pyarrow.RecordBatchReader.from_stream(source)
+        yield from _rows(reader, reader.schema, options, MEMORY)
+    except pyarrow.ArrowException as error:
+        told = str(error).partition("\n")[0]
+        raise FileError(MEMORY, f"no stream of Arrow: {told}", "give a list of dicts") from None
 
 
 def _pyarrow(file: str) -> Any:

@@ -22,7 +22,7 @@ from detente._load.fields import (
 )
 from detente._load.mapping import Join, Loading, RecordKind
 from detente._load.rows import Options
-from detente._load.takes import ITEM, ROW, Each, Nulls, Take, Template, When
+from detente._load.takes import ITEM, ROW, Each, Nulls, Take, Template, When, as_text
 from detente._load.xml import ELEMENT
 
 READY = Path(__file__).parent.parent / "mappings"
@@ -31,8 +31,10 @@ READY = Path(__file__).parent.parent / "mappings"
 _TOP = ("about", "rows", "joins", "records", "others")
 _ROWS = ("format", "columns", "delimiter", "encoding", "skip", "sheet", "elements", "nulls")
 _RECORD = ("into", "id", "when", "each", "merge", "fields")
-_TAKE = ("column", "template", "constant", "each", "when", "pattern", "split", "values")
-_TAKE += ("otherwise", "first", "join", "dates", "circa", "range")
+_TAKE = (
+    *("column", "template", "constant", "each", "when", "pattern", "split", "values", "otherwise"),
+    *("first", "join", "dates", "circa", "range"),
+)
 
 
 def ready() -> dict[str, Path]:
@@ -268,7 +270,10 @@ class _Compiler:
         for column, values in plain.items():
             self.use(str(column), scope)
             listed = values if isinstance(values, list) else [values]
-            wanted[str(column)] = tuple(None if v is None else str(v) for v in listed)
+            if any(isinstance(value, list | dict) for value in listed):
+                self.fail(f"{path}.{column}", "a value, or a list of values, expected")
+                continue
+            wanted[str(column)] = tuple(None if v is None else as_text(v, path) for v in listed)
         return When(wanted)
 
     def fields(

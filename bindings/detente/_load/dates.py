@@ -114,8 +114,8 @@ class Dates:
             if match is not None:
                 parts = match.groupdict()
                 month = parts.get("m") or _MONTHS.get((parts.get("b") or "").casefold(), "")
-                found = [parts["Y"], month, parts.get("d") or ""]
-                return "-".join([found[0], *(f"{int(part):02}" for part in found[1:] if part)])
+                smaller = [part for part in (month, parts.get("d")) if part]
+                return "-".join([match["Y"], *(f"{int(part):02}" for part in smaller)])
         return None
 
     def _expected(self) -> str:

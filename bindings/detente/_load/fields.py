@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from google.api import resource_pb2  # type: ignore[import-untyped]
 from google.protobuf import message_factory
-from google.protobuf.message import Message
 
 from detente import _contract, records
 from detente._contract import is_output_only, is_repeated
@@ -134,7 +133,7 @@ class Values:
         except ValueError:
             raise CellError(column, value, "no number", "write it as 3.5") from None
 
-    def _message_of(self, value: Any, column: str, dates: Dates) -> Message:
+    def _message_of(self, value: Any, column: str, dates: Dates) -> Any:
         made: Any = message_factory.GetMessageClass(self._message)()
         if isinstance(value, str) and value[:1] in "{[" and self._kind != DATE:
             try:

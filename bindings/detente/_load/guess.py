@@ -23,8 +23,10 @@ _CALLED = {  # fields by what columns are called, in order of preference
     "region_code": ("country", "country_code", "region"),
 }
 _IDS = ("id", "key", "no", "number", "case_no", "case_number")
-_FORMATS = ("%d.%m.%Y", "%d %b %Y", "%b %d, %Y", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%m.%Y")
-_FORMATS += ("%b %Y", "%m/%Y")
+_FORMATS = (
+    *("%d.%m.%Y", "%d %b %Y", "%b %d, %Y", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y"),
+    *("%m.%Y", "%b %Y", "%m/%Y"),
+)
 
 
 def guess(into: str, first: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from detente import errors
 from detente._load.faults import FileError
 
-TABLES = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".parquet", ".arrow", ".feather")
-TABLES += (".ipc", ".jsonl", ".ndjson", ".xml")
+_ENDINGS = "csv, tsv, tab, txt, xlsx, xlsm, jsonl, ndjson, xml, parquet, arrow, feather, ipc"
 MEMORY = "rows"  # the file of what was in memory
 
 
@@ -67,18 +67,20 @@ def read(source: Any, options: Options) -> Iterator[Row | Bad]:
     if isinstance(source, Path):
         yield from _reader(source, options)(source, options, source.name)
         return
-    first = next(iter(source), None) if isinstance(source, list | tuple) else None
-    if isinstance(source, list | tuple) and (first is None or isinstance(first, Mapping)):
-        for number, row in enumerate(source, 1):
-            if isinstance(row, Mapping):
-                yield Row(row, MEMORY, number)
-            else:
-                kind = type(row).__name__
-                yield Bad(MEMORY, number, f"a mapping expected, not {kind}", "{column: value}")
-        return
-    from detente._load import arrow
+    if hasattr(source, "__arrow_c_stream__"):
+        from detente._load import arrow
 
-    yield from arrow.stream_rows(source, options)
+        yield from arrow.stream_rows(source, options)
+        return
+    if not isinstance(source, Iterable) or isinstance(source, str | bytes | Mapping):
+        kind = type(source).__name__
+        raise errors.invalid("source", f"a path, a data frame or a list of dicts, not {kind}")
+    for number, row in enumerate(source, 1):
+        if isinstance(row, Mapping):
+            yield Row(row, MEMORY, number)
+        else:
+            kind = type(row).__name__
+            yield Bad(MEMORY, number, f"a mapping expected, not {kind}", "as {column: value}")
 
 
 def _reader(path: Path, options: Options) -> Any:
@@ -103,11 +105,10 @@ def _reader(path: Path, options: Options) -> Any:
         from detente._load import arrow
 
         return arrow.parquet_rows if ending == "parquet" else arrow.ipc_rows
-    known = ", ".join(TABLES)
     if ending == "json":
         advice = "one object on each line is .jsonl"
     else:
-        advice = f"there are {known}, and .gz of texts; or name the `format` in the mapping"
+        advice = f"there are {_ENDINGS}, and .gz of texts; or name the `format` in the mapping"
     raise FileError(path.name, "no kind of file that is read", advice)
 
 
