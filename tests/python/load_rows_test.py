@@ -12,6 +12,7 @@ import polars
 import pyarrow
 import pyarrow.parquet
 import pytest
+from detente import loading
 from detente._load import limits, write
 from detente.loading import LoadError
 from python.cli_test import bad, good, run
@@ -130,9 +131,7 @@ def test_guesses_are_careful(db: detente.Database) -> None:
         db.load([{"id": 1}])
     with pytest.raises(detente.InvalidArgumentError, match="on_error: stop or skip"):
         db.load(PEOPLE, into="persons", on_error="ignore")
-    with pytest.raises(
-        detente.InvalidArgumentError, match="a list of dicts, not int"
-    ):
+    with pytest.raises(detente.InvalidArgumentError, match="a list of dicts, not int"):
         db.load(5, into="persons")
 
 
@@ -222,6 +221,20 @@ def test_records_may_refer_to_later_ones(db: detente.Database) -> None:
     with detente.open(":memory:", create=True) as other:
         report = other.load([*rows[:900], {"id": "x900"}], "persons", mapping=mapping)
         assert report.created == 901
+
+
+def test_a_chain_of_records_takes_two_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "MAX_OPERATIONS", 10)
+    sent = []
+    send = write.Writer._send
+    monkeypatch.setattr(
+        write.Writer, "_send", lambda *args, **options: sent.append(1) or send(*args, **options)
+    )
+    rows = [{"id": f"x{n}", "knows": f"x{n + 1}" if n < 199 else ""} for n in range(200)]
+    mapping = {"id": "{id}", "fields": {"relations": {"person": "knows"}}}
+    with detente.open(":memory:", create=True) as db:
+        assert db.load(rows, "persons", mapping=mapping, on_error="skip").created == 200
+    assert len(sent) < 50
 
 
 def test_records_of_a_row_stand_or_fall_together(db: detente.Database) -> None:

@@ -33,7 +33,7 @@ _ROWS = ("format", "columns", "delimiter", "encoding", "skip", "sheet", "element
 _RECORD = ("into", "id", "when", "each", "merge", "fields")
 _TAKE = (
     *("column", "template", "constant", "each", "when", "pattern", "split", "values", "otherwise"),
-    *("first", "join", "dates", "circa", "range"),
+    *("first", "join", "json", "dates", "circa", "range"),
 )
 
 
@@ -388,6 +388,7 @@ class _Compiler:
             each=each,
             when=self.when(given.get("when"), f"{path}.when", inner),
             pattern=self.pattern(given.get("pattern"), f"{path}.pattern"),
+            json=given.get("json", False) is True,
             split=self.text(given, "split", path),
             values=self.translations(given.get("values"), f"{path}.values"),
             otherwise=given.get("otherwise"),

@@ -2,7 +2,6 @@
 
 import datetime
 import difflib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -135,11 +134,6 @@ class Values:
 
     def _message_of(self, value: Any, column: str, dates: Dates) -> Any:
         made: Any = message_factory.GetMessageClass(self._message)()
-        if isinstance(value, str) and value[:1] in "{[" and self._kind != DATE:
-            try:
-                value = json.loads(value)
-            except (ValueError, RecursionError):
-                raise CellError(column, value, "no JSON") from None
         if isinstance(value, Mapping):
             try:
                 return records.from_dict(type(made), plain(self._message, value))

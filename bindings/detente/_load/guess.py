@@ -106,13 +106,21 @@ def _take(field: Any, column: str, values: Sequence[Any]) -> Any:
     texts = [value.strip() for value in values if isinstance(value, str) and value.strip()]
     if field.name in ("nationalities", "region_code"):
         take["values"] = "countries"
-    if is_repeated(field) and field.message_type is None and texts:
+    if texts and all(text[0] in "[{" for text in texts) and not is_date(field):
+        take["json"] = True
+    elif is_repeated(field) and field.message_type is None and texts:
         take["split"] = ";"
-    if field.message_type is not None and field.message_type.full_name == DATE:
+    if is_date(field):
         formats = _formats(texts)
         if formats:
             take["dates"] = [*formats, EDTF]
     return column if len(take) == 1 else take
+
+
+def is_date(field: Any) -> bool:
+    """Whether it is one uncertain date."""
+    message = field.message_type
+    return message is not None and message.full_name == DATE and not is_repeated(field)
 
 
 def _formats(texts: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -199,6 +200,7 @@ class Take:
         each: Of each of these instead of the row.
         when: Where this holds only.
         pattern: The parts of the text that match, of them the group if there is one.
+        json: The text is JSON: a value, a mapping, or a list of them.
         split: What stands between several values.
         values: From texts to values; `otherwise` for all others, None = they are errors.
         first: Only the first of several.
@@ -211,6 +213,7 @@ class Take:
     each: Each | None = None
     when: When | None = None
     pattern: "re.Pattern[str] | None" = None
+    json: bool = False
     split: str = ""
     values: Mapping[str, Any] | None = None
     otherwise: Any = None
@@ -266,6 +269,8 @@ class Take:
                 for match in self.pattern.finditer(as_text(value, self.label))
                 if match[group]
             ]
+        if self.json:
+            found = [part for value in found for part in self._parsed(value)]
         if self.split:
             found = [
                 part.strip()
@@ -274,6 +279,13 @@ class Take:
                 if part.strip() and part.strip() not in self.nulls
             ]
         return found if self.values is None else self._translated(found)
+
+    def _parsed(self, value: Any) -> list[Any]:
+        try:
+            parsed = json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError) as error:
+            raise CellError(self.label, value, f"no JSON: {error}") from None
+        return parsed if isinstance(parsed, list) else [parsed]
 
     def _translated(self, found: list[Any]) -> list[Any]:
         translated = []
