@@ -286,7 +286,8 @@ class Database(_Reading, Collections):
             progress: Called with the numbers of records that are written, and of all.
 
         Raises:
-            LoadError: Rows are wrong, or a file can't be read; `report` tells every one.
+            detente.loading.LoadError: Rows are wrong, or a file can't be read; its `report` tells
+                of every one.
 
         Example:
             >>> db.load("people.csv", into="persons", dry_run=True).problems
@@ -296,6 +297,8 @@ class Database(_Reading, Collections):
         from detente._load import run
 
         if into is None and mapping is None and run.is_of_records(source, loading.ENDINGS):
+            if on_error != "stop":
+                raise errors.invalid("on_error", "files of records are loaded as they are, or not")
             paths = run.sources(source)
             return loading.load(
                 self, paths, reason=reason, validate_only=dry_run, progress=progress

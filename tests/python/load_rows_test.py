@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,14 @@ def test_guesses_are_careful(db: detente.Database) -> None:
         db.load(PEOPLE, into="persons", on_error="ignore")
     with pytest.raises(detente.InvalidArgumentError, match="a list of dicts, not int"):
         db.load(5, into="persons")
+
+
+def test_a_report_is_short_to_look_at() -> None:
+    with detente.open(":memory:", create=True) as db:
+        report = db.load([*PEOPLE, {"id": "p4", "DOB": "soon"}], into="persons", on_error="skip")
+    assert repr(report) == (
+        "<detente load: 4 rows, 1 bad; 3 created, 0 updated, 0 unchanged; 1 problems>"
+    )
 
 
 def test_what_is_no_row(db: detente.Database) -> None:
@@ -294,6 +304,25 @@ def test_files_of_records_load_as_ever(db: detente.Database, tmp_path: Path) -> 
     assert db.revision == 0
     assert db.load(str(path)).created == 1
     assert db.load([path]).unchanged == 1
+    with pytest.raises(detente.InvalidArgumentError, match="on_error: files of records"):
+        db.load(path, on_error="skip")
+
+
+def test_memory_does_not_grow_with_the_rows() -> None:
+    def rows(count: int) -> Iterator[dict[str, str]]:
+        for number in range(count):
+            yield {"id": str(number), "name": f"Test Person {number}", "note": "made up " * 50}
+
+    peaks = []
+    with detente.open(":memory:", create=True) as db:
+        db.load(rows(10), into="persons")  # what is imported late is there
+        for count in (2_000, 20_000):
+            tracemalloc.start()
+            report = db.load(rows(count), into="persons", on_error="skip")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert report.total == count
+    assert peaks[1] < 1.2 * peaks[0], peaks  # Python's own; the store has its caches
 
 
 def test_the_command_line(tmp_path: Path) -> None:

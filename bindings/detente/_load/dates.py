@@ -1,6 +1,7 @@
 """Dates as strangers write them, made EDTF: partial ones stay partial."""
 
 import datetime
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,6 +148,7 @@ def one_date(found: list[str], column: str) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=4096)
 def _is_date(text: str) -> bool:
     try:
         Date(text)

@@ -63,7 +63,7 @@ class Values:
                 values = take.take(row)
                 converted = [self._converted(value, take.label, dates) for value in values]
                 one = not self._repeated and self._kind != DATE
-                if one and len(set(map(str, converted))) > 1:
+                if one and len(converted) > 1 and len(set(map(str, converted))) > 1:
                     raise CellError(
                         take.label,
                         "; ".join(map(str, converted)),

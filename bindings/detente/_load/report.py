@@ -10,7 +10,7 @@ from detente._load.faults import Problem
 _TOLD = 20  # problems in the message of an error
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """What a load did: numbers of records and rows, and what is wrong with them.
 
@@ -44,6 +44,13 @@ class Report:
     def total(self) -> int:
         """All records that are right."""
         return self.created + self.updated + self.unchanged
+
+    def __repr__(self) -> str:
+        rows = f"{self.rows:,} rows, {self.bad_rows:,} bad; " if self.rows else ""
+        return (
+            f"<detente load: {rows}{self.created:,} created, {self.updated:,} updated, "
+            f"{self.unchanged:,} unchanged; {self.problem_count:,} problems>"
+        )
 
     def tell(self, problem: Problem) -> None:
         """Counts a problem, and keeps it if there is room."""

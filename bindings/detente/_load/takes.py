@@ -47,6 +47,12 @@ def lookup(row: Mapping[str, Any], column: str) -> Any:
 def texts(row: Mapping[str, Any], column: str, nulls: Nulls) -> list[Any]:
     """The values in a column without blanks around texts and without those that mean none."""
     value = lookup(row, column)
+    if value is None:
+        return []
+    if isinstance(value, str):  # as nearly all are
+        check(value, column)
+        value = value.strip()
+        return [] if value in nulls else [value]
     found = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str):
