@@ -58,6 +58,12 @@ class Report:
         if len(self.problems) < limits.PROBLEMS:
             self.problems.append(problem)
 
+    def tell_first(self, problem: Problem) -> None:
+        """Counts a problem that is to be seen before all others, and keeps it."""
+        self.problem_count += 1
+        self.problems.insert(0, problem)
+        del self.problems[limits.PROBLEMS :]
+
     def told(self, most: int = limits.PROBLEMS) -> str:
         """The problems, one on each line."""
         lines = [str(problem) for problem in self.problems[:most]]

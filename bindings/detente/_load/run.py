@@ -43,7 +43,7 @@ def load(
         try:
             loading = _Rows(spool, report).read(sources(source), into, mapping)
         except FileError as fault:
-            report.tell(fault.problem)
+            report.tell_first(fault.problem)
             faulty = True
         else:
             report.mapping = loading.text
