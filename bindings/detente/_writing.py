@@ -1,12 +1,11 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-
-from detente import errors
 
 
 @contextlib.contextmanager
@@ -14,13 +13,14 @@ def whole(*paths: Path) -> Iterator[list[Path]]:
     """Where to write what becomes these files when the block ends well, each in one step.
 
     Raises:
-        NotFoundError: There is no such folder.
+        FileNotFoundError: There is no such folder.
+        IsADirectoryError: One of them is a folder.
     """
     for path in paths:
         if not path.parent.is_dir():
-            raise errors.NotFoundError(f"{path.parent}: no such folder")
+            raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
         if path.is_dir():
-            raise errors.FailedPreconditionError(f"{path}: is a folder")
+            raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
     mark = f"{os.getpid()}-{threading.get_ident()}"
     parts = [path.with_name(f".{path.name}.{mark}.part") for path in paths]
     try:

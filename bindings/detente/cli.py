@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import detente
-from detente import cli_history, cli_query, errors
+from detente import cli_export, cli_history, cli_query, errors
 from detente._command import (
     SHOWN,
     UsageError,
@@ -168,10 +168,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     sub.add_argument("--json", action="store_true", help="print the numbers as JSON")
     add_write(sub)
 
-    sub = verb("export", _export, "print records as JSON lines, which load takes back")
-    sub.add_argument("collections", nargs="*", metavar="COLLECTION", help="as a rule all")
-    add_at(sub)
-    sub.add_argument("--show-deleted", action="store_true", help="deleted ones too")
+    cli_export.add(verb)
     cli_query.add(verb)
     cli_history.add(verb)
     return parser, dict(verbs.choices)
@@ -403,18 +400,6 @@ def _load(args: argparse.Namespace) -> None:
             f"{report.total:,} records: {report.created:,} created, {report.updated:,} updated, "
             f"{report.unchanged:,} unchanged; revision {report.revision}"
         )
-
-
-def _export(args: argparse.Namespace) -> None:
-    from detente import _contract, loading
-
-    with database(args, "read") as db:
-        collections = args.collections or list(_contract.resources())
-        for name in collections:
-            find_collection(db, name)
-        view = view_at(db, args.at)
-        for line in loading.export(view, collections, show_deleted=args.show_deleted):
-            sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

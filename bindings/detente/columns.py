@@ -112,9 +112,7 @@ def is_taken_apart(field: Any) -> bool:
     )
 
 
-def _flat(
-    descriptor: Any, above: tuple[Any, ...], types: tuple[str, ...]
-) -> Iterable[Column]:
+def _flat(descriptor: Any, above: tuple[Any, ...], types: tuple[str, ...]) -> Iterable[Column]:
     for field in parts(descriptor):
         fields = (*above, field)
         if not is_taken_apart(field):

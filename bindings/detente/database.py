@@ -244,6 +244,7 @@ class _Reading(_Records, Querying):
 
         Raises:
             InvalidArgumentError: The format does not take what was asked for.
+            OSError: The file cannot be written.
 
         Example:
             >>> db.export("releases.xlsx", "releases", filter="headcount.best > 50")

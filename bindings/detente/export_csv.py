@@ -83,7 +83,9 @@ def json_text(found: list[Any]) -> str:
 def _set(value: Any) -> Any:
     if isinstance(value, dict):
         items = ((key, _set(item)) for key, item in value.items())
-        return {k: v for k, v in items if v is not None and v is not False and v not in ("", [], {})}
+        return {
+            k: v for k, v in items if v is not None and v is not False and v not in ("", [], {})
+        }
     return [_set(item) for item in value] if isinstance(value, list) else value
 
 

@@ -15,8 +15,8 @@ _BYTES = 64 << 20  # of a row group, about
 
 def write(export: "Export", path: Path) -> None:
     """Writes a table; `detente.export` in the metadata of the file is what it says about itself."""
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     [selection] = export.selections
     schema = tables.schema(

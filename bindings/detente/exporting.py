@@ -4,6 +4,7 @@ import copy
 import functools
 import hashlib
 import importlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 VERSION = 1  # of what files say about themselves
 SIDECAR = "-metadata.json"  # behind the name of a file that cannot say it itself
 _PAGE = 1000
+_BRIEF = ("name", "display_name", "title", "publisher", "url", "archive_url", "kind", "region_code")
 _QUERY = ("order_by", "show_deleted", "reviewed_only", "as_told_by", "value_policy")
 
 
@@ -37,7 +39,7 @@ class Format(NamedTuple):
         endings: Of names of files.
         module: Where it is written.
         sidecar: Whether what is known of a file stands in another one beside it.
-        columns: Whether it takes some columns of records, and not records alone.
+        graph: Whether it is of things and what joins them: live records, whole.
         single: Whether it takes one collection alone.
         needs: Columns that it reads although they are not asked for.
     """
@@ -45,7 +47,7 @@ class Format(NamedTuple):
     endings: tuple[str, ...]
     module: str
     sidecar: bool = False
-    columns: bool = True
+    graph: bool = False
     single: bool = False
     needs: tuple[str, ...] = ()
 
@@ -55,8 +57,8 @@ FORMATS: Mapping[str, Format] = {
     "jsonl": Format((".jsonl", ".ndjson"), "export_jsonl", sidecar=True),
     "parquet": Format((".parquet",), "export_parquet", single=True),
     "xlsx": Format((".xlsx",), "export_xlsx", needs=("citations",)),
-    "ftm": Format((".ftm.json", ".ftm.jsonl"), "export_ftm", sidecar=True, columns=False),
-    "graphml": Format((".graphml",), "export_graphml", columns=False),
+    "ftm": Format((".ftm.json", ".ftm.jsonl"), "export_ftm", sidecar=True, graph=True),
+    "graphml": Format((".graphml",), "export_graphml", graph=True),
 }
 
 
@@ -115,6 +117,7 @@ class Export:
     count: int = 0
     shortened: int = 0
     _lines: list[str] = field(default_factory=list)
+    _others: dict[str, Any] = field(default_factory=dict)
     _hash: Any = field(default_factory=hashlib.sha256)
 
     def records(self, selection: Selection) -> Iterator[Any]:
@@ -131,6 +134,22 @@ class Export:
         """The same as rows; values are those of Arrow (see `detente.columns.row`)."""
         for record in self.records(selection):
             yield row(record, columns)
+
+    def others(self, names: Iterable[str]) -> dict[str, Any]:
+        """What there is to say of records that others refer to; without those that are missing."""
+        unknown = sorted({name for name in names if name} - set(self._others))
+        for collection, group in itertools.groupby(unknown, lambda name: name.partition("/")[0]):
+            resource = _contract.resources().get(collection)
+            if resource is None:
+                continue
+            mask = [name for name in _BRIEF if name in resource.message.DESCRIPTOR.fields_by_name]
+            self._others.update(_get_many(self.database.collection(collection), list(group), mask))
+        return self._others
+
+    def label(self, name: str) -> str:
+        """The `display_name` of a record; its name, where there is none."""
+        found = self.others([name]).get(name)
+        return str(found.display_name if found is not None and found.display_name else name)
 
     def finish(self) -> dict[str, Any]:
         """The metadata, once all records were read."""
@@ -169,19 +188,7 @@ def export(
     name = format_of(target, format)
     form = FORMATS[name]
     module: Any = importlib.import_module(f"detente.{form.module}")
-    taken: tuple[str, ...] = getattr(module, "COLLECTIONS", ())
-    if columns is not None and not form.columns:
-        raise errors.invalid("columns", f"{name} takes whole records; leave it out")
-    if isinstance(what, RecordList):
-        if filter or where or show_deleted:
-            raise errors.invalid("filter", "the query has a filter of its own; leave it out")
-        database, lists = _of_list(database, what), {what._field: what}
-    else:
-        every = taken or _contract.resources()
-        lists = _of_collections(database, what, filter, where, show_deleted, every)
-    _refuse(name, lists, taken, form.single)
-    view, revision = _pinned(database)
-    made = _export(database, view, revision, lists, columns, form.needs)
+    made = _prepared(database, name, module, what, filter, where, columns, show_deleted)
     made.progress = progress
     if progress is not None:
         made.total = sum(selection.records.count() for selection in made.selections)
@@ -196,6 +203,22 @@ def export(
             text = json.dumps(describe(made, told), ensure_ascii=False, indent=1)
             parts[1].write_text(f"{text}\n", encoding="utf-8")
     return Exported(target, name, metadata, digest, sidecar)
+
+
+def lines(
+    database: "_Reading",
+    what: str | Iterable[str] | None,
+    *,
+    filter: Any = "",
+    columns: Iterable[str] | None = None,
+    show_deleted: bool = False,
+) -> Iterator[str]:
+    """The lines of a file of JSON lines; arguments as those of `export`."""
+    from detente import export_jsonl
+
+    made = _prepared(database, "jsonl", export_jsonl, what, filter, None, columns, show_deleted)
+    made.whole = False  # nobody asks for the checksum
+    return export_jsonl.lines(made)
 
 
 def format_of(path: Path, format: str | None) -> str:
@@ -250,15 +273,40 @@ def _fields(descriptor: Any) -> list[tuple[Any, bool, bool]]:
     return found
 
 
-def _pinned(database: "_Reading", as_told_by: str = "") -> tuple[Any, int]:
-    """The same records at the revision that they have now."""
+def _pinned(database: "_Reading") -> tuple[Any, int]:
+    """The records' own values at the revision that they have now."""
     from detente.database import View
     from detente.v1 import values_pb2
 
     revision = database.revision
     at = values_pb2.ReadPoint(revision=revision)
-    source = as_told_by or database._as_told_by
-    return View(database._session, database._label, at, source), revision
+    return View(database._session, database._label, at), revision
+
+
+def _prepared(
+    database: "_Reading",
+    name: str,
+    module: Any,
+    what: str | Iterable[str] | RecordList[Any] | None,
+    filter: Any,
+    where: Mapping[str, Any] | None,
+    columns: Iterable[str] | None,
+    show_deleted: bool,
+) -> Export:
+    form = FORMATS[name]
+    taken: tuple[str, ...] = getattr(module, "COLLECTIONS", ())
+    if form.graph and columns is not None:
+        raise errors.invalid("columns", f"{name} has none of these; leave it out")
+    if isinstance(what, RecordList):
+        if filter or where or show_deleted:
+            raise errors.invalid("filter", "the query has a filter of its own; leave it out")
+        database, lists = _of_list(database, what), {what._field: what}
+    else:
+        every = taken or _contract.resources()
+        lists = _of_collections(database, what, filter, where, show_deleted, every)
+    _refuse(name, form, taken, lists)
+    view, revision = _pinned(database)
+    return _export(database, view, revision, lists, columns, form.needs)
 
 
 def _export(
@@ -324,7 +372,7 @@ def _of_collections(
     else:
         collections = sorted({what} if isinstance(what, str) else set(what))
     if not collections:
-        raise errors.invalid("collections", "none is named")
+        raise errors.invalid("what", "no collection is named")
     lists = {}
     for collection in collections:
         reader = database.collection(collection)
@@ -338,25 +386,37 @@ def _of_list(database: "_Reading", query: RecordList[Any]) -> "_Reading":
 
     request = query._request
     if query._session is not database._session:
-        raise errors.invalid("query", "it is one of another connection")
+        raise errors.invalid("what", "it is one of another connection")
     if "filter" not in request.DESCRIPTOR.fields_by_name:
-        raise errors.invalid("query", "what db.….list gives expected, not revisions of a record")
+        raise errors.invalid("what", "what db.….list gives expected, not revisions of a record")
     if request.HasField("read_mask"):
-        raise errors.invalid("query", "it has a read_mask; give columns in its place")
+        raise errors.invalid("what", "it has a read_mask; give columns in its place")
     at = request.at if request.HasField("at") else database._at
     return View(database._session, database._label, at, request.as_told_by)
 
 
-def _refuse(name: str, lists: Mapping[str, Any], taken: tuple[str, ...], single: bool) -> None:
-    if single and len(lists) > 1:
+def _refuse(name: str, form: Format, taken: tuple[str, ...], lists: Mapping[str, Any]) -> None:
+    if form.single and len(lists) > 1:
         raise errors.invalid(
-            "collections", f"a file of {name} holds one collection, not {', '.join(lists)}"
+            "what", f"a file of {name} holds one collection, not {', '.join(lists)}"
         )
-    for collection in lists:
+    for collection, found in lists.items():
         if taken and collection not in taken:
             raise errors.invalid(
-                "collections", f"{name} takes {', '.join(taken)}; it has no place for {collection}"
+                "what", f"{name} has no place for {collection}; it takes {', '.join(taken)}"
             )
+        if form.graph and found._request.show_deleted:
+            raise errors.invalid("show_deleted", f"{name} would not show which are deleted")
+
+
+def _get_many(reader: Any, names: list[str], mask: list[str]) -> dict[str, Any]:
+    try:
+        return {record.name: record for record in reader.get_many(names, read_mask=mask)}
+    except errors.NotFoundError:
+        if len(names) == 1:
+            return {}
+        half = len(names) // 2
+        return _get_many(reader, names[:half], mask) | _get_many(reader, names[half:], mask)
 
 
 def _sha256(path: Path) -> str:

@@ -1,6 +1,5 @@
-"""Records from files into a store, and back into lines."""
+"""Records from files into a store."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,17 +108,6 @@ def load(
         if progress is not None:
             progress(report.total, len(located))
     return report
-
-
-def export(db: Any, collections: Iterable[str], *, show_deleted: bool = False) -> Iterator[str]:
-    """Records as lines of ProtoJSON with proto field names; `load` takes them back.
-
-    All are read at one revision.
-    """
-    view = db.at(db.revision) if isinstance(db, Database) else db
-    for collection in collections:
-        for record in view.collection(collection).list(page_size=1000, show_deleted=show_deleted):
-            yield json.dumps(records.to_dict(record), ensure_ascii=False, separators=(",", ":"))
 
 
 def _count(db: Database, batch: Any, report: Report, validate_only: bool) -> None:

@@ -11,7 +11,7 @@ from detente._contract import is_repeated
 from detente.columns import Column
 
 try:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 except ImportError:
     raise errors.FailedPreconditionError(
         "this needs pyarrow: pip install 'detente[frames]'", reason="MISSING_PACKAGE"
@@ -44,9 +44,7 @@ def schema(descriptor: Any, columns: Sequence[Column] | None = None) -> Any:
     return pa.schema(_fields(descriptor, _tree(columns), (descriptor.full_name,)))
 
 
-def batches(
-    records: Iterable[Message], arrow_schema: Any, *, rows: int = 1000
-) -> Iterator[Any]:
+def batches(records: Iterable[Message], arrow_schema: Any, *, rows: int = 1000) -> Iterator[Any]:
     """The records as nested batches of at most `rows`, with the columns of the schema."""
     waiting: list[dict[str, Any]] = []
     for record in records:
