@@ -15,7 +15,6 @@ _BYTES = 64 << 20  # of a row group, about
 
 def write(export: "Export", path: Path) -> None:
     """Writes a table; `detente.export` in the metadata of the file is what it says about itself."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     [selection] = export.selections
@@ -27,8 +26,15 @@ def write(export: "Export", path: Path) -> None:
         for batch in tables.batches(export.records(selection), schema):
             waiting.append(batch)
             if sum(map(len, waiting)) >= _ROWS or sum(one.nbytes for one in waiting) >= _BYTES:
-                writer.write_table(pa.Table.from_batches(waiting))
+                writer.write_table(_joined(waiting, schema))
                 waiting = []
-        writer.write_table(pa.Table.from_batches(waiting, schema))
+        writer.write_table(_joined(waiting, schema))
         known = json.dumps(export.finish(), ensure_ascii=False)
         writer.add_key_value_metadata({"detente.export": known})
+
+
+def _joined(batches: list[Any], schema: Any) -> Any:
+    """One table, whose dictionaries are one too: Parquet's writer mixes up several."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches(batches, schema).combine_chunks()

@@ -1,5 +1,6 @@
 """XLSX: a sheet for each collection, one of its citations, and one about the file."""
 
+import contextlib
 import datetime
 import json
 from collections.abc import Iterable, Iterator
@@ -39,6 +40,19 @@ _CITED = (
 def write(export: "Export", path: Path) -> None:
     """Writes a workbook, row by row; texts are texts, whatever they begin with."""
     book = openpyxl.Workbook(write_only=True)
+    try:
+        _write(export, book)
+        book.save(path)
+    except BaseException:
+        for sheet in book.worksheets:  # they lie in temporary files
+            with contextlib.suppress(Exception):
+                sheet.close()
+            with contextlib.suppress(Exception):
+                sheet._writer.cleanup()
+        raise
+
+
+def _write(export: "Export", book: Any) -> None:
     sheets = [_Sheet(export, book, selection.collection) for selection in export.selections]
     cited = _Sheet(export, book, "Citations")
     cited.heading(_CITED)
@@ -55,7 +69,6 @@ def write(export: "Export", path: Path) -> None:
         book.custom_doc_props.append(
             kind(name=name, value=value if number else writable(str(text)))
         )
-    book.save(path)
 
 
 class _Sheet:
