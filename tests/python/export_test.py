@@ -190,6 +190,20 @@ def test_all_is_read_at_one_revision(db: detente.Database, tmp_path: Path, suffi
     assert past.metadata == expected.metadata
 
 
+def test_collections_are_read_at_the_same_revision(db: detente.Database, tmp_path: Path) -> None:
+    db.negotiations.create(id="n", display_name="before")
+    db.persons.create(id="p", display_name="before")
+
+    def change(done: int, total: int) -> None:
+        if done == 1:
+            db.persons.update("p", display_name="after")
+            db.persons.create(id="q", display_name="after")
+
+    done = db.export(tmp_path / "a.jsonl", ["negotiations", "persons"], progress=change)
+    assert [line["display_name"] for line in lines_of(done.path)] == ["before", "before"]
+    assert done.metadata["revision"] == 2 < db.revision
+
+
 def test_a_query_is_exported(store: detente.Database, tmp_path: Path) -> None:
     query = store.releases.list("headcount.best > 3", order_by="headcount.best desc", page_size=2)
     done = store.export(tmp_path / "a.jsonl", query.limit(5))
