@@ -6,6 +6,7 @@ Names and values are those of the Arrow batches that a server streams; docs/fram
 import datetime
 import difflib
 import functools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,10 +23,17 @@ _WHOLE = {"google.type.Date", "google.protobuf.Timestamp", "google.protobuf.Dura
 
 
 class Column(NamedTuple):
-    """A column: its name, which is the path of a field (`headcount.best`), and the fields there."""
+    """A column of flat rows.
+
+    Attributes:
+        name: The path of its field, such as `headcount.best`.
+        fields: The descriptors of the fields along the path.
+        read: From a record to the value that stands there.
+    """
 
     name: str
     fields: tuple[Any, ...]
+    read: Callable[[Any], Any]
 
     @property
     def field(self) -> Any:
@@ -79,21 +87,23 @@ def row(record: Message, columns: Sequence[Column]) -> list[Any]:
     They are what `pyarrow.RecordBatch.to_pylist` gives of the same columns: None, bool, int,
     float, str, `datetime.date`, `datetime.datetime` in UTC, lists and dicts.
     """
-    return [_at(record, column.fields) for column in columns]
+    return [column.read(record) for column in columns]
 
 
-def value(field: Any, message: Message) -> Any:
-    """A field's value, nested as in Arrow: messages are dicts of all their columns."""
-    found = getattr(message, field.name)
-    kind = field.message_type
+@functools.cache
+def reader(field: Any) -> Callable[[Any], Any]:
+    """From a message to the value of its field, nested as in Arrow: messages are dicts."""
+    name, kind = field.name, field.message_type
+    one = _converter(field)
     if is_repeated(field):
         if kind is not None and kind.GetOptions().map_entry:
-            return sorted(found.items())
-        one = _converter(field)
-        return [one(item) for item in found]
-    if field.has_presence and not message.HasField(field.name):
-        return None
-    return _converter(field)(found)
+            return lambda message: sorted(getattr(message, name).items())
+        return lambda message: [one(item) for item in getattr(message, name)]
+    if field.has_presence:
+        return lambda message: one(getattr(message, name)) if message.HasField(name) else None
+    if one is _same:
+        return operator.attrgetter(name)
+    return lambda message: one(getattr(message, name))
 
 
 def parts(descriptor: Any) -> list[Any]:
@@ -116,18 +126,26 @@ def _flat(descriptor: Any, above: tuple[Any, ...], types: tuple[str, ...]) -> It
     for field in parts(descriptor):
         fields = (*above, field)
         if not is_taken_apart(field):
-            yield Column(".".join(f.name for f in fields), fields)
+            yield Column(".".join(f.name for f in fields), fields, _at(fields))
         elif field.message_type.full_name not in types:
             yield from _flat(field.message_type, fields, (*types, field.message_type.full_name))
 
 
-def _at(record: Message, fields: tuple[Any, ...]) -> Any:
-    message: Any = record
-    for field in fields[:-1]:
-        if not message.HasField(field.name):
-            return None
-        message = getattr(message, field.name)
-    return value(fields[-1], message)
+def _at(fields: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """A reader of the last field below the others; of what is not set there is nothing."""
+    read = reader(fields[-1])
+    names = [field.name for field in fields[:-1]]
+    if not names:
+        return read
+
+    def below(message: Any) -> Any:
+        for name in names:
+            if not message.HasField(name):
+                return None
+            message = getattr(message, name)
+        return read(message)
+
+    return below
 
 
 def _converter(field: Any) -> Callable[[Any], Any]:
@@ -135,7 +153,7 @@ def _converter(field: Any) -> Callable[[Any], Any]:
     kind = field.message_type
     if kind is None:
         return functools.partial(_enum, field.enum_type) if field.enum_type is not None else _same
-    return _SPECIAL.get(kind.full_name, _message)
+    return _SPECIAL.get(kind.full_name) or _message(kind)
 
 
 def _same(found: Any) -> Any:
@@ -147,8 +165,15 @@ def _enum(enum: Any, number: int) -> str | None:
     return None if number == 0 else known.name if known else str(number)
 
 
-def _message(message: Any) -> dict[str, Any]:
-    return {field.name: value(field, message) for field in parts(message.DESCRIPTOR)}
+def _message(descriptor: Any) -> Callable[[Any], Any]:
+    readers: list[tuple[str, Callable[[Any], Any]]] = []
+
+    def read(message: Any) -> dict[str, Any]:
+        if not readers:  # now, as a message may be within its own type
+            readers.extend((field.name, reader(field)) for field in parts(descriptor))
+        return {name: one(message) for name, one in readers}
+
+    return read
 
 
 def _day(day: Any) -> datetime.date | None:

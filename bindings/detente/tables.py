@@ -49,7 +49,7 @@ def batches(records: Iterable[Message], arrow_schema: Any, *, rows: int = 1000) 
     waiting: list[dict[str, Any]] = []
     for record in records:
         fields = record.DESCRIPTOR.fields_by_name
-        waiting.append({n: columns_.value(fields[n], record) for n in arrow_schema.names})
+        waiting.append({n: columns_.reader(fields[n])(record) for n in arrow_schema.names})
         if len(waiting) == rows:
             yield pa.RecordBatch.from_pylist(waiting, arrow_schema)
             waiting = []

@@ -2,9 +2,16 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import detente
 import pytest
+from detente import testing
 from python.cli_test import bad, good, run, store, where
 
 __all__ = ["store", "where"]  # fixtures
@@ -78,3 +85,42 @@ def test_a_file_stays_as_it_was(store: Path, tmp_path: Path) -> None:
     path.write_text("before")
     assert run("export", path, "persons", "--db", store, "--at", "99").returncode == 1
     assert path.read_text() == "before"
+
+
+def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+    with detente.open(tmp_path / "many.db", create=True) as db:
+        testing.fill(db, persons=3000)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    command = [sys.executable, "-m", "detente", "export", folder / "a.xlsx", "persons"]
+    process = subprocess.Popen(
+        [*command, "--db", tmp_path / "many.db"], env=os.environ | {"TMPDIR": str(folder)}
+    )
+    with process:
+        while not list(folder.iterdir()):  # a sheet's temporary file
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("missing", "name", "extra"), [("openpyxl", "xlsx", "export"), ("pyarrow", "parquet", "frames")]
+)
+def test_a_package_is_missing(
+    store: Path, tmp_path: Path, missing: str, name: str, extra: str
+) -> None:
+    """Others are written all the same."""
+    program = f"import sys; sys.modules[{missing!r}] = None; from detente.cli import main; "
+    for suffix in (name, "csv", "jsonl", "ftm.json"):
+        path = tmp_path / f"a.{suffix}"
+        arguments = ["export", str(path), "persons", "--db", str(store)]
+        done = subprocess.run(
+            [sys.executable, "-c", f"{program}sys.exit(main({arguments!r}))"],
+            capture_output=True,
+            text=True,
+        )
+        assert path.exists() is (done.returncode == 0) is (suffix != name), done.stderr
+        if suffix == name:
+            assert f"detente: this needs {missing}: pip install 'detente[{extra}]'" in done.stderr
