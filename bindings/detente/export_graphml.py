@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from detente._xml import writable
 
@@ -24,7 +24,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd">
 """
 _GRAPH = ("revision", "records_sha256", "query")
-_NODE = ("label", "kind", "region_code")
+_NODE = ("name", "label", "kind", "region_code")
 _EDGE = (
     "kind",  # MET, NEGOTIATED or EXCHANGED
     "record",
@@ -38,7 +38,7 @@ _EDGE = (
 
 
 class _End(NamedTuple):
-    """Who is at an end of an edge: a node, the words for it, a role and whom it represents."""
+    """Who is at an end of an edge: a record, or an element of one; words, role, whom for."""
 
     node: str
     words: str
@@ -80,13 +80,13 @@ def write(export: "Export", path: Path) -> None:
                         "roles": _of_ends(one, "role"),
                         "represents": _of_ends(one, "represents"),
                     }
-                    ends = f"source={_value(one.source.node)} target={_value(one.target.node)}"
+                    ends = f'source="{_id(one.source.node)}" target="{_id(one.target.node)}"'
                     file.write(f'<edge id="e{next(number)}" {ends}>')
                     file.write(f"{_data('edge', values)}</edge>\n")
-        known = export.others(name for name in nodes if "#" not in name)
+        known = export.others(name for name in nodes if "." not in name)
         for name, words in sorted(nodes.items()):
             file.write(
-                f"<node id={_value(name)}>{_data('node', _node(name, words, known))}</node>\n"
+                f'<node id="{_id(name)}">{_data("node", _node(name, words, known))}</node>\n'
             )
         query = {k: v for k, v in export.finish().items() if k not in _GRAPH}
         about = {k: str(v) for k, v in export.metadata.items() if k in _GRAPH}
@@ -99,7 +99,7 @@ def _negotiation(negotiation: Any) -> Iterator[_Edge]:
     for party in negotiation.parties:
         role = party.Role.Name(party.role) if party.role else party.title
         who = party.person or party.organization
-        node = who or f'{negotiation.name}#parties["{party.id}"]'
+        node = who or f"{negotiation.name}.parties.{party.id}"
         words = who or party.title or party.represents
         ends[party.id] = _End(node, words, role, party.represents)
     met = False
@@ -115,7 +115,7 @@ def _negotiation(negotiation: Any) -> Iterator[_Edge]:
 
 
 def _exchange(exchange: Any) -> Iterator[_Edge]:
-    sides = [_end(side.party, f'{exchange.name}#sides["{side.id}"]') for side in exchange.sides]
+    sides = [_end(side.party, f"{exchange.name}.sides.{side.id}") for side in exchange.sides]
     yield from _pairs(sides, {"kind": "EXCHANGED"})
 
 
@@ -144,16 +144,17 @@ def _dates(record: Any) -> dict[str, str]:
 def _of_ends(edge: _Edge, what: str) -> str:
     """By node, as an edge without direction has no first end."""
     ends = (edge.source, edge.target)
-    found = {end.node: getattr(end, what) for end in ends if getattr(end, what)}
+    found = {_id(end.node): getattr(end, what) for end in ends if getattr(end, what)}
     return json.dumps(found, ensure_ascii=False) if found else ""
 
 
 def _node(name: str, words: str, known: Mapping[str, Any]) -> dict[str, str]:
-    if "#" in name:
-        return {"label": words, "kind": "DESCRIBED"}
+    if "." in name:
+        return {"name": name, "label": words, "kind": "DESCRIBED"}
     found = known.get(name)
     kind = "PERSON" if name.startswith("persons/") else "ORGANIZATION"
     return {
+        "name": name,
         "label": found.display_name if found is not None and found.display_name else name,
         "kind": kind,
         "region_code": getattr(found, "region_code", ""),
@@ -172,5 +173,6 @@ def _text(text: str) -> str:
     return escape(writable(text))
 
 
-def _value(text: str) -> str:
-    return quoteattr(text)
+def _id(name: str) -> str:
+    """Ids of GraphML have no `/`; those of records and elements have no `.`."""
+    return name.replace("/", ".")

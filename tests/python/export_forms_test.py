@@ -331,29 +331,43 @@ def test_graphml(db: detente.Database, tmp_path: Path) -> None:
     done = db.export(tmp_path / "a.graphml")
     graph = networkx.read_graphml(done.path)
     assert dict(graph.nodes(data=True)) == {
-        "persons/a": {"kind": "PERSON", "label": 'Test "Person" <a> & \ufffd'},
-        "persons/b": {"kind": "PERSON", "label": 'Test "Person" <b> & \ufffd'},
-        "organizations/o": {"kind": "ORGANIZATION", "label": "Test office", "region_code": "XA"},
-        'negotiations/rounds#parties["4"]': {"kind": "DESCRIBED", "label": "an official"},
-        'exchanges/e#sides["y"]': {"kind": "DESCRIBED", "label": "a foreign power"},
-    }
+        "persons.a": {
+            "name": "persons/a", "kind": "PERSON", "label": 'Test "Person" <a> & \ufffd'
+        },
+        "persons.b": {
+            "name": "persons/b", "kind": "PERSON", "label": 'Test "Person" <b> & \ufffd'
+        },
+        "organizations.o": {
+            "name": "organizations/o", "kind": "ORGANIZATION", "label": "Test office",
+            "region_code": "XA",
+        },
+        "negotiations.rounds.parties.4": {
+            "name": "negotiations/rounds.parties.4", "kind": "DESCRIBED", "label": "an official"
+        },
+        "exchanges.e.sides.y": {
+            "name": "exchanges/e.sides.y", "kind": "DESCRIBED", "label": "a foreign power"
+        },
+    }  # fmt: skip
     edges = [
         (*sorted((source, target)), data["kind"], data["record"], data)
         for source, target, data in graph.edges(data=True)
     ]
     edges.sort(key=lambda edge: edge[:4])
     assert [edge[:4] for edge in edges] == [
-        ('exchanges/e#sides["y"]', "organizations/o", "EXCHANGED", "exchanges/e"),
-        ('negotiations/rounds#parties["4"]', "persons/a", "MET", "negotiations/rounds"),
-        ("persons/a", "persons/b", "MET", "negotiations/rounds"),
-        ("persons/a", "persons/b", "NEGOTIATED", "negotiations/none"),
-        ("persons/a", "persons/b", "NEGOTIATED", "negotiations/none"),
+        ("exchanges.e.sides.y", "organizations.o", "EXCHANGED", "exchanges/e"),
+        ("negotiations.rounds.parties.4", "persons.a", "MET", "negotiations/rounds"),
+        ("persons.a", "persons.b", "MET", "negotiations/rounds"),
+        ("persons.a", "persons.b", "NEGOTIATED", "negotiations/none"),
+        ("persons.a", "persons.b", "NEGOTIATED", "negotiations/none"),
     ]
     met = edges[2][4]
     assert met["start_date"] == "2025-06"
     assert met["channel"] == "PHONE"
-    assert json.loads(met["roles"]) == {"persons/a": "ENVOY", "persons/b": "PRINCIPAL"}
-    assert json.loads(met["represents"]) == {"persons/a": "organizations/o"}
+    assert json.loads(met["roles"]) == {"persons.a": "ENVOY", "persons.b": "PRINCIPAL"}
+    assert json.loads(met["represents"]) == {"persons.a": "organizations/o"}
+    ids = re.findall(r' (?:id|source|target)="(.*?)"', done.path.read_text("utf-8"))
+    assert len(ids) > 20
+    assert all(re.fullmatch(r"[A-Za-z0-9._:-]+", id) for id in ids)  # NMTOKEN
     assert graph.graph["revision"] == str(db.revision)
     assert graph.graph["records_sha256"] == done.metadata["records_sha256"]
     assert json.loads(graph.graph["query"])["collections"] == ["exchanges", "negotiations"]
@@ -369,7 +383,7 @@ def test_graphml_of_the_founding_case(store: detente.Database, tmp_path: Path) -
     }
     assert pairs
     for negotiation in talks:
-        who = {p.id: p.person or p.organization for p in negotiation.parties}
+        who = {p.id: (p.person or p.organization).replace("/", ".") for p in negotiation.parties}
         for round_ in negotiation.rounds:
             named = [who[id] for id in round_.party_ids if who[id]]
             for one in named[1:]:
