@@ -100,6 +100,87 @@ class InFlight {
   const int64_t epoch_ = ForkEpoch();
 };
 
+// What a call made by Python is given: a look at Python's signals while it waits, where that is
+// this thread's to do.
+class Signals {
+ public:
+  explicit Signals(unsigned long main_thread)  // NOLINT(google-runtime-int): as Python has it
+      : main_thread_(main_thread) {}
+
+  // Options of the same call, by which Ctrl-C ends it.
+  void Watch(CallOptions* options) {
+    options->cancelled = [this] {
+      // Python runs signal handlers in the main thread alone.
+      if (PyThread_get_thread_ident() != main_thread_) return false;
+      const py::gil_scoped_acquire acquire;
+      if (PyErr_CheckSignals() == 0) return false;
+      raised_.emplace();
+      return true;
+    };
+  }
+  // With the GIL: raises what a signal handler has raised.
+  void Rethrow() {
+    if (!raised_.has_value()) return;
+    const py::error_already_set raised = *std::exchange(raised_, std::nullopt);
+    throw py::error_already_set(raised);
+  }
+  // Whether there is anything to watch.
+  bool mine() const { return PyThread_get_thread_ident() == main_thread_; }
+
+ private:
+  const unsigned long main_thread_;  // NOLINT(google-runtime-int)
+  std::optional<py::error_already_set> raised_;
+};
+
+// A message of a stream, seen through Python's buffer protocol.
+struct PyMessage {
+  std::string bytes;
+};
+
+class PyStream {
+ public:
+  PyStream(std::unique_ptr<Signals> signals, std::unique_ptr<MessageStream> stream)
+      : signals_(std::move(signals)), stream_(std::move(stream)) {}
+
+  ~PyStream() {
+    if (TheModule().exiting) return;  // dropped by the connection's close
+    Close();
+  }
+
+  std::unique_ptr<PyMessage> Next() {
+    if (stream_ == nullptr) throw py::stop_iteration();
+    if (busy_) throw std::runtime_error("another thread is reading this stream");
+    busy_ = true;
+    absl::StatusOr<std::optional<std::string>> next;
+    {
+      const InFlight in_flight;
+      const py::gil_scoped_release release;
+      next = stream_->Next();
+    }
+    busy_ = false;
+    signals_->Rethrow();
+    if (!next.ok()) Raise(next.status());
+    if (!next->has_value()) {
+      Close();
+      throw py::stop_iteration();
+    }
+    return std::make_unique<PyMessage>(PyMessage{**std::move(next)});
+  }
+
+  void Close() {
+    if (stream_ == nullptr || busy_) return;
+    std::unique_ptr<MessageStream> stream = std::move(stream_);
+    const InFlight in_flight;
+    const py::gil_scoped_release release;
+    stream.reset();
+  }
+
+ private:
+  std::unique_ptr<Signals> signals_;  // outlives the stream, whose options point to it
+  std::unique_ptr<MessageStream> stream_;
+  bool busy_ = false;  // under the GIL
+};
+
 class PyConnection {
  public:
   explicit PyConnection(std::unique_ptr<Connection> connection)
@@ -120,21 +201,11 @@ class PyConnection {
   }
 
   py::bytes Call(const py::str& method, const py::bytes& request, std::optional<double> timeout) {
-    CallOptions options;
-    if (timeout.has_value()) options.timeout = ToDuration(*timeout);
-    // Python runs signal handlers in the main thread alone; Ctrl-C is one.
-    std::optional<py::error_already_set> raised;
-    if (PyThread_get_thread_ident() == main_thread_) {
-      options.cancelled = [&raised] {
-        const py::gil_scoped_acquire acquire;
-        if (PyErr_CheckSignals() == 0) return false;
-        raised.emplace();
-        return true;
-      };
-    }
+    CallOptions options = OptionsOf(timeout);
+    Signals signals(main_thread_);
+    if (signals.mine()) signals.Watch(&options);
     const absl::string_view path = Utf8(method);
-    const absl::string_view bytes(PyBytes_AS_STRING(request.ptr()),
-                                  PyBytes_GET_SIZE(request.ptr()));
+    const absl::string_view bytes = BytesOf(request);
     const std::shared_ptr<Connection> connection = connection_;
     absl::StatusOr<std::string> response;
     {
@@ -142,9 +213,28 @@ class PyConnection {
       const py::gil_scoped_release release;
       response = connection->Call(path, bytes, options);
     }
-    if (raised.has_value()) throw py::error_already_set(*raised);
+    signals.Rethrow();
     if (!response.ok()) Raise(response.status());
     return py::bytes(*response);
+  }
+
+  std::unique_ptr<PyStream> Stream(const py::str& method, const py::bytes& request,
+                                   std::optional<double> timeout) {
+    CallOptions options = OptionsOf(timeout);
+    auto signals = std::make_unique<Signals>(main_thread_);
+    signals->Watch(&options);
+    const absl::string_view path = Utf8(method);
+    const absl::string_view bytes = BytesOf(request);
+    const std::shared_ptr<Connection> connection = connection_;
+    absl::StatusOr<std::unique_ptr<MessageStream>> stream;
+    {
+      const InFlight in_flight;
+      const py::gil_scoped_release release;
+      stream = connection->Stream(path, bytes, options);
+    }
+    signals->Rethrow();
+    if (!stream.ok()) Raise(stream.status());
+    return std::make_unique<PyStream>(std::move(signals), *std::move(stream));
   }
 
   void Close() {
@@ -160,6 +250,16 @@ class PyConnection {
   const std::shared_ptr<Connection>& connection() const { return connection_; }
 
  private:
+  static CallOptions OptionsOf(std::optional<double> timeout) {
+    CallOptions options;
+    if (timeout.has_value()) options.timeout = ToDuration(*timeout);
+    return options;
+  }
+
+  static absl::string_view BytesOf(const py::bytes& bytes) {
+    return {PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
+  }
+
   static absl::string_view Utf8(const py::str& text) {
     Py_ssize_t size = 0;
     const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
@@ -251,6 +351,10 @@ PYBIND11_MODULE(_core, m) {
            py::arg("timeout") = py::none(),
            "Calls a method, by its path, with a serialized request, and returns the serialized "
            "response. timeout in seconds; None is the connection's own.")
+      .def("stream", &PyConnection::Stream, py::arg("method"), py::arg("request"),
+           py::arg("timeout") = py::none(),
+           "Opens a method that streams its response, and returns an iterator over the serialized "
+           "messages. timeout in seconds, of the whole stream; None is none.")
       .def("close", &PyConnection::Close, "Ends the calls of other threads, and the connection.")
       .def_property_readonly("target", &PyConnection::Target)
       .def_property_readonly("closed", &PyConnection::closed)
@@ -258,6 +362,22 @@ PYBIND11_MODULE(_core, m) {
         return py::str("<detente._core.Connection {!r}{}>")
             .format(self.Target(), self.closed() ? ", closed" : "");
       });
+  py::class_<PyMessage>(m, "Message", py::buffer_protocol(), py::is_final(),
+                        "A serialized message; a read-only buffer.")
+      .def_buffer([](PyMessage& self) {
+        return py::buffer_info(reinterpret_cast<const uint8_t*>(self.bytes.data()),
+                               static_cast<py::ssize_t>(self.bytes.size()));
+      })
+      .def("__len__", [](const PyMessage& self) { return self.bytes.size(); })
+      .def("__repr__", [](const PyMessage& self) {
+        return py::str("<detente._core.Message of {} bytes>").format(self.bytes.size());
+      });
+  py::class_<PyStream>(m, "Stream", py::is_final(),
+                       "The messages of a stream, each as it comes; one thread at a time.")
+      .def("__iter__", [](py::object self) { return self; })
+      .def("__next__", &PyStream::Next)
+      .def("close", &PyStream::Close, "Ends it, where it has not ended.")
+      .def("__repr__", [](const PyStream&) { return "<detente._core.Stream>"; });
   m.def("connect", &PyConnect, py::arg("target"), py::kw_only(), py::arg("token") = py::none(),
         py::arg("actor") = "", py::arg("ca_cert") = py::none(), py::arg("tls") = py::none(),
         py::arg("timeout") = 30.0,

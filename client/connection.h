@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,16 @@ struct CallOptions {
   std::function<bool()> cancelled = {};
 };
 
+// What a streaming method sends. One thread at a time; may outlive its connection.
+class MessageStream {
+ public:
+  // Ends the call, where it has not ended.
+  virtual ~MessageStream() = default;
+  // Blocks until the next serialized message; none = that was the last. Failures as Call has them;
+  // after one, or the last message, it fails for ever.
+  virtual absl::StatusOr<std::optional<std::string>> Next() = 0;
+};
+
 // Thread-safe. After fork() a connection is of no use to the child: calls fail with
 // FAILED_PRECONDITION, and closing or destroying it there does nothing.
 class Connection {
@@ -33,8 +44,14 @@ class Connection {
   virtual absl::StatusOr<std::string> Call(absl::string_view method, absl::string_view request,
                                            const CallOptions& options) = 0;
 
-  // Ends the calls of other threads with CANCELLED and returns when they are over. Calls made later
-  // fail with FAILED_PRECONDITION. Idempotent.
+  // Opens a method that streams its response. options.timeout is that of the whole stream, by
+  // default none; options.cancelled is asked while Next waits.
+  virtual absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
+                                                                absl::string_view request,
+                                                                const CallOptions& options) = 0;
+
+  // Ends the calls and streams of other threads with CANCELLED and returns when they are over.
+  // Calls made later fail with FAILED_PRECONDITION. Idempotent.
   virtual void Close() = 0;
 
   // What it is connected to, as given: "localhost:7400", "belarus.db".

@@ -30,6 +30,22 @@ void LiveCalls::Close() {
   left_.wait(lock, [this, self = std::this_thread::get_id()] {
     return absl::c_all_of(scopes_, [&](const Scope* scope) { return scope->thread_ == self; });
   });
+  // One that this very thread is reading is left to it.
+  if (!scopes_.empty()) return;
+  for (Idle* stream : streams_) stream->Drop();
+  streams_.clear();
+}
+
+bool LiveCalls::Add(Idle* stream) {
+  const std::lock_guard lock(mutex_);
+  if (closed()) return false;
+  streams_.insert(stream);
+  return true;
+}
+
+void LiveCalls::Remove(Idle* stream) {
+  const std::lock_guard lock(mutex_);
+  streams_.erase(stream);
 }
 
 absl::Status ClosedBefore() { return absl::FailedPreconditionError("the connection is closed"); }
@@ -37,6 +53,8 @@ absl::Status ClosedBefore() { return absl::FailedPreconditionError("the connecti
 absl::Status ClosedDuring() {
   return absl::CancelledError("the connection was closed during the call");
 }
+
+absl::Status StreamEnded() { return absl::FailedPreconditionError("the stream has ended"); }
 
 absl::Status Cancelled() { return absl::CancelledError("the caller cancelled the call"); }
 

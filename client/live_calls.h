@@ -1,4 +1,4 @@
-// The calls that run on a connection, so that closing it ends them.
+// The calls that run on a connection, and its open streams, so that closing it ends them.
 #pragma once
 
 #include <atomic>
@@ -41,8 +41,21 @@ class LiveCalls {
     bool entered_ = false;
   };
 
-  // Cancels all calls and waits for those of other threads; one of this thread is below us on the
-  // stack, where a signal handler closes the connection that it interrupted.
+  // A stream between its reads, each of which is a Scope.
+  class Idle {
+   public:
+    virtual ~Idle() = default;
+    // Gives up what it holds. No read is under way, and none will be.
+    virtual void Drop() = 0;
+  };
+  // False if the connection is closed.
+  bool Add(Idle* stream);
+  // No more Drop after it.
+  void Remove(Idle* stream);
+
+  // Cancels all calls and waits for those of other threads, then drops the streams; one call of
+  // this thread is below us on the stack, where a signal handler closes the connection that it
+  // interrupted.
   void Close();
 
   bool closed() const { return closed_.load(std::memory_order_acquire); }
@@ -52,6 +65,7 @@ class LiveCalls {
   std::condition_variable left_;
   std::atomic<bool> closed_ = false;          // written under mutex_
   absl::flat_hash_set<const Scope*> scopes_;  // under mutex_
+  absl::flat_hash_set<Idle*> streams_;        // under mutex_
 };
 
 // What a call on a closed connection fails with, and what one fails with that closing has ended.
@@ -59,5 +73,7 @@ absl::Status ClosedBefore();
 absl::Status ClosedDuring();
 // What a call fails with that its caller cancelled.
 absl::Status Cancelled();
+// What a read of a stream fails with that has ended.
+absl::Status StreamEnded();
 
 }  // namespace detente

@@ -76,17 +76,118 @@ class Answer {
   std::optional<absl::StatusOr<api::Bytes>> result_;
 };
 
+struct State {
+  State(absl::string_view path, absl::string_view actor, std::unique_ptr<api::Instance> instance)
+      : path(path), actor(actor), instance(std::move(instance)) {}
+
+  const std::string path;
+  const std::string actor;
+  LiveCalls calls;
+  std::mutex closing;
+  std::shared_ptr<api::Instance> instance;  // written by Close, under `closing`, with no call live
+};
+
+absl::StatusOr<const api::Method*> FindMethod(const api::HandlerTable& handlers,
+                                              absl::string_view method, bool streams) {
+  const api::Method* found = handlers.Find(method);
+  if (found != nullptr && api::HandlerTable::Streams(*found) == streams) return found;
+  return Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
+               absl::StrCat("no ", streams ? "stream " : "method ", method),
+               {{"feature", std::string(method)}});
+}
+
+// Destroyed in a child of the process that made it, it leaks: its threads are not there to end it.
+void Leak(std::shared_ptr<State> state) {
+  new std::shared_ptr<State>(std::move(state));  // NOLINT(bugprone-unused-raii)
+}
+
+class LocalStream final : public MessageStream, public LiveCalls::Idle {
+ public:
+  LocalStream(std::shared_ptr<State> state, const CallOptions& options)
+      : state_(std::move(state)), options_(options), instance_(state_->instance) {
+    context_.caller = state_->actor;
+    if (options_.timeout.has_value()) context_.deadline = absl::Now() + *options_.timeout;
+    context_.cancelled = [this] { return cancellation_ != nullptr && cancellation_->cancelled(); };
+  }
+
+  ~LocalStream() override {
+    if (CheckEpoch(epoch_).ok()) {
+      state_->calls.Remove(this);
+      return;
+    }
+    Leak(std::move(state_));
+    new std::shared_ptr<api::Instance>(std::move(instance_));  // NOLINT(bugprone-unused-raii)
+    stream_.release();  // NOLINT(bugprone-unused-return-value): holds locks of the other process
+  }
+
+  // Within a scope of the connection's calls.
+  absl::Status Open(absl::string_view method, absl::string_view request) {
+    auto found = FindMethod(instance_->handlers(), method, /*streams=*/true);
+    if (!found.ok()) return found.status();
+    Cancellation cancellation(state_->calls, options_);
+    cancellation_ = &cancellation;
+    auto stream = instance_->handlers().Open(**found, request, context_);
+    cancellation_ = nullptr;
+    if (!stream.ok()) return EndOf(stream.status(), cancellation);
+    stream_ = *std::move(stream);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::optional<std::string>> Next() override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [] {});
+    if (!scope.entered()) return ClosedDuring();
+    if (stream_ == nullptr) return StreamEnded();
+    Cancellation cancellation(state_->calls, options_);
+    cancellation_ = &cancellation;
+    auto next = stream_->Next();
+    cancellation_ = nullptr;
+    if (next.ok() && next->has_value()) return Joined(**next);
+    Drop();
+    if (!next.ok()) return EndOf(next.status(), cancellation);
+    return std::nullopt;
+  }
+
+  void Drop() override {
+    stream_ = nullptr;
+    instance_ = nullptr;
+  }
+
+ private:
+  static std::string Joined(const api::Pieces& pieces) {
+    size_t size = 0;
+    for (const api::Piece& piece : pieces) size += piece.bytes.size();
+    std::string bytes;
+    bytes.reserve(size);
+    for (const api::Piece& piece : pieces) bytes.append(piece.bytes.data(), piece.bytes.size());
+    return bytes;
+  }
+
+  absl::Status EndOf(const absl::Status& status, const Cancellation& cancellation) const {
+    const bool closed = absl::IsCancelled(status) && !cancellation.by_caller();
+    return closed && state_->calls.closed() ? ClosedDuring() : status;
+  }
+
+  const int64_t epoch_ = ForkEpoch();
+  std::shared_ptr<State> state_;
+  const CallOptions options_;
+  api::CallContext context_;
+  Cancellation* cancellation_ = nullptr;  // of the read under way
+  std::shared_ptr<api::Instance> instance_;
+  std::unique_ptr<api::MessageStream> stream_;  // null once it is over
+};
+
 class LocalConnection final : public Connection {
  public:
   LocalConnection(absl::string_view path, absl::string_view actor,
                   std::unique_ptr<api::Instance> instance)
-      : state_(std::make_unique<State>(path, actor, std::move(instance))) {}
+      : state_(std::make_shared<State>(path, actor, std::move(instance))) {}
 
   ~LocalConnection() override {
     if (CheckEpoch(epoch_).ok()) {
       Close();
     } else {
-      state_.release();  // NOLINT(bugprone-unused-return-value): its writer thread is not here
+      Leak(std::move(state_));
     }
   }
 
@@ -99,12 +200,10 @@ class LocalConnection final : public Connection {
     const std::shared_ptr<api::Instance> instance = state_->instance;
 
     const api::HandlerTable& handlers = instance->handlers();
-    const api::Method* handler = handlers.Find(method);
-    if (handler == nullptr) {
-      return Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
-                   absl::StrCat("no method ", method), {{"feature", std::string(method)}});
-    }
-    if (std::optional<api::Bytes> cached = handlers.Cached(*handler, request)) return **cached;
+    const auto found = FindMethod(handlers, method, /*streams=*/false);
+    if (!found.ok()) return found.status();
+    const api::Method& handler = **found;
+    if (std::optional<api::Bytes> cached = handlers.Cached(handler, request)) return **cached;
 
     Cancellation cancellation(state_->calls, options);
     api::CallContext context;
@@ -113,7 +212,7 @@ class LocalConnection final : public Connection {
     context.cancelled = [&cancellation] { return cancellation.cancelled(); };
 
     Answer answer;
-    handlers.Call(*handler, request, context,
+    handlers.Call(handler, request, context,
                   [&answer](absl::StatusOr<api::Bytes> result) { answer.Set(std::move(result)); });
     while (!answer.Wait(options.cancelled ? kCancelInterval : absl::InfiniteDuration())) {
       cancellation.cancelled();
@@ -126,6 +225,18 @@ class LocalConnection final : public Connection {
     return result.status();
   }
 
+  absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
+                                                        absl::string_view request,
+                                                        const CallOptions& options) override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [] {});
+    if (!scope.entered()) return ClosedBefore();
+    auto stream = std::make_unique<LocalStream>(state_, options);
+    if (absl::Status status = stream->Open(method, request); !status.ok()) return status;
+    if (!state_->calls.Add(stream.get())) return ClosedDuring();
+    return stream;
+  }
+
   void Close() override {
     if (!CheckEpoch(epoch_).ok()) return;
     state_->calls.Close();
@@ -136,20 +247,8 @@ class LocalConnection final : public Connection {
   std::string Target() const override { return state_->path; }
 
  private:
-  struct State {
-    State(absl::string_view path, absl::string_view actor, std::unique_ptr<api::Instance> instance)
-        : path(path), actor(actor), instance(std::move(instance)) {}
-
-    const std::string path;
-    const std::string actor;
-    LiveCalls calls;
-    std::mutex closing;
-    std::shared_ptr<api::Instance>
-        instance;  // written by Close, under `closing`, with no call live
-  };
-
   const int64_t epoch_ = ForkEpoch();
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 constinit OneProcess store_process("has opened a store");

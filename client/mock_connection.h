@@ -6,6 +6,7 @@
 //   detente::Client client(connection);
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "client/connection.h"
@@ -16,6 +17,9 @@ namespace detente {
 class MockConnection : public Connection {
  public:
   MOCK_METHOD(absl::StatusOr<std::string>, Call,
+              (absl::string_view method, absl::string_view request, const CallOptions& options),
+              (override));
+  MOCK_METHOD(absl::StatusOr<std::unique_ptr<MessageStream>>, Stream,
               (absl::string_view method, absl::string_view request, const CallOptions& options),
               (override));
   MOCK_METHOD(void, Close, (), (override));

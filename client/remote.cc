@@ -140,17 +140,186 @@ absl::StatusOr<std::string> ToString(const grpc::ByteBuffer& buffer) {
   return bytes;
 }
 
+struct State {
+  State(absl::string_view target, std::shared_ptr<grpc::Channel> channel,
+        const ConnectOptions& options)
+      : target(target),
+        authorization(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
+        actor(access::EncodeActor(options.actor)),
+        timeout(options.timeout),
+        channel(std::move(channel)) {}
+
+  std::shared_ptr<grpc::Channel> Channel() {
+    const std::lock_guard lock(mutex);
+    return channel;
+  }
+
+  // A channel that lives on keeps its sockets, and a server that drains waits for them.
+  void Disconnect() {
+    const std::lock_guard lock(mutex);
+    channel = nullptr;
+  }
+
+  const std::string target;
+  const std::string authorization;
+  const std::string actor;  // encoded
+  const absl::Duration timeout;
+  std::mutex mutex;
+  std::shared_ptr<grpc::Channel> channel;  // under mutex; null once closed
+  LiveCalls calls;
+};
+
+// What the server said, or gRPC.
+absl::Status ToStatus(const State& state, const grpc::Status& result) {
+  const auto code = static_cast<absl::StatusCode>(result.error_code());
+  google::rpc::Status details;
+  if (!result.error_details().empty() && details.ParseFromString(result.error_details()) &&
+      details.code() == static_cast<int>(code)) {
+    return FromRpcStatus(details);
+  }
+  // From gRPC or a proxy, not from the server: which one it was helps more than what it says.
+  return absl::Status(code, absl::StrCat(state.target, ": ", result.error_message()));
+}
+
+// How a call has ended that may have been cancelled.
+absl::Status EndOf(const State& state, const grpc::Status& result, bool cancelled) {
+  if (result.error_code() == grpc::StatusCode::CANCELLED) {
+    if (cancelled) return Cancelled();
+    if (state.calls.closed()) return ClosedDuring();
+  }
+  return ToStatus(state, result);
+}
+
+void SetUp(const State& state, std::optional<absl::Duration> timeout,
+           grpc::ClientContext* context) {
+  if (timeout.has_value() && *timeout != absl::InfiniteDuration()) {
+    context->set_deadline(absl::ToChronoTime(absl::Now() + *timeout));
+  }
+  if (!state.authorization.empty()) context->AddMetadata("authorization", state.authorization);
+  if (!state.actor.empty()) context->AddMetadata(access::kActorMetadata, state.actor);
+}
+
+// Waits for the one operation under way, and says how it went; `cancelled` is set if the caller
+// cancelled the call.
+bool Await(grpc::CompletionQueue& queue, grpc::ClientContext& context, const CallOptions& options,
+           bool* cancelled) {
+  void* tag;
+  bool ok = false;
+  while (options.cancelled && !*cancelled) {
+    const auto until = absl::ToChronoTime(absl::Now() + kCancelInterval);
+    if (queue.AsyncNext(&tag, &ok, until) != grpc::CompletionQueue::TIMEOUT) return ok;
+    if (options.cancelled()) {
+      context.TryCancel();
+      *cancelled = true;
+    }
+  }
+  queue.Next(&tag, &ok);
+  return ok;
+}
+
+// Destroyed in a child of the process that made it, it leaks: its threads are not there to end it.
+void Leak(std::shared_ptr<State> state) {
+  new std::shared_ptr<State>(std::move(state));  // NOLINT(bugprone-unused-raii)
+}
+
+class RemoteStream final : public MessageStream, public LiveCalls::Idle {
+ public:
+  RemoteStream(std::shared_ptr<State> state, absl::string_view method, absl::string_view request,
+               const CallOptions& options)
+      : state_(std::move(state)), options_(options), request_(ToBuffer(request)) {
+    call_ = std::make_unique<Call>();
+    SetUp(*state_, options.timeout, &call_->context);
+    grpc::GenericStub stub(state_->Channel());
+    call_->stream = stub.PrepareCall(&call_->context, std::string(method), &call_->queue);
+  }
+
+  ~RemoteStream() override {
+    if (CheckEpoch(epoch_).ok()) {
+      state_->calls.Remove(this);
+      Drop();
+    } else {
+      Leak(std::move(state_));
+      call_.release();  // NOLINT(bugprone-unused-return-value)
+    }
+  }
+
+  absl::StatusOr<std::optional<std::string>> Next() override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [this] { call_->context.TryCancel(); });
+    if (!scope.entered()) return ClosedDuring();
+    if (call_ == nullptr) return StreamEnded();
+    Call& call = *call_;
+    bool ok = true;
+    if (!call.started) {
+      call.started = true;
+      call.stream->StartCall(this);
+      ok = Await(call);
+      if (ok) {
+        call.stream->WriteLast(request_, grpc::WriteOptions(), this);
+        ok = Await(call);
+      }
+      request_.Clear();
+    }
+    if (ok) {
+      grpc::ByteBuffer message;
+      call.stream->Read(&message, this);
+      if (Await(call)) return ToString(message);
+    }
+    const grpc::Status result = End();
+    if (result.ok()) return std::nullopt;
+    return EndOf(*state_, result, cancelled_);
+  }
+
+  void Drop() override {
+    if (call_ == nullptr) return;
+    call_->context.TryCancel();
+    End();
+  }
+
+ private:
+  struct Call {
+    grpc::ClientContext context;
+    grpc::CompletionQueue queue;
+    std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream;
+    bool started = false;
+  };
+
+  bool Await(Call& call) { return detente::Await(call.queue, call.context, options_, &cancelled_); }
+
+  grpc::Status End() {
+    grpc::Status result;
+    if (call_->started) {
+      call_->stream->Finish(&result, this);
+      Await(*call_);
+    }
+    call_->queue.Shutdown();
+    void* tag;
+    bool ok;
+    while (call_->queue.Next(&tag, &ok)) {
+    }
+    call_ = nullptr;
+    return result;
+  }
+
+  const int64_t epoch_ = ForkEpoch();
+  std::shared_ptr<State> state_;
+  const CallOptions options_;
+  grpc::ByteBuffer request_;
+  bool cancelled_ = false;
+  std::unique_ptr<Call> call_;  // null once it is over
+};
+
 class RemoteConnection final : public Connection {
  public:
   RemoteConnection(absl::string_view target, std::shared_ptr<grpc::Channel> channel,
                    const ConnectOptions& options)
-      : state_(std::make_unique<State>(target, std::move(channel), options)) {}
+      : state_(std::make_shared<State>(target, std::move(channel), options)) {}
 
   ~RemoteConnection() override {
     if (CheckEpoch(epoch_).ok()) {
       Close();
     } else {
-      state_.release();  // NOLINT(bugprone-unused-return-value): its threads are not here to end it
+      Leak(std::move(state_));
     }
   }
 
@@ -159,13 +328,7 @@ class RemoteConnection final : public Connection {
     if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
     State& state = *state_;
     grpc::ClientContext context;
-    const absl::Duration timeout = options.timeout.value_or(state.timeout);
-    if (timeout != absl::InfiniteDuration()) {
-      context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-    }
-    if (!state.authorization.empty()) context.AddMetadata("authorization", state.authorization);
-    if (!state.actor.empty()) context.AddMetadata(access::kActorMetadata, state.actor);
-
+    SetUp(state, options.timeout.value_or(state.timeout), &context);
     const LiveCalls::Scope scope(state.calls, [&context] { context.TryCancel(); });
     if (!scope.entered()) return ClosedBefore();
     grpc::GenericStub stub(state.Channel());
@@ -179,7 +342,7 @@ class RemoteConnection final : public Connection {
           stub.PrepareUnaryCall(&context, std::string(method), ToBuffer(request), &queue);
       reader->StartCall();
       reader->Finish(&response, &result, this);
-      cancelled = Await(queue, context, options);
+      Await(queue, context, options, &cancelled);
       queue.Shutdown();
       void* tag;
       bool ok;
@@ -187,11 +350,18 @@ class RemoteConnection final : public Connection {
       }
     }
     if (result.ok()) return ToString(response);
-    if (result.error_code() == grpc::StatusCode::CANCELLED) {
-      if (cancelled) return Cancelled();
-      if (state.calls.closed()) return ClosedDuring();
-    }
-    return ToStatus(result);
+    return EndOf(state, result, cancelled);
+  }
+
+  absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
+                                                        absl::string_view request,
+                                                        const CallOptions& options) override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [] {});
+    if (!scope.entered()) return ClosedBefore();
+    auto stream = std::make_unique<RemoteStream>(state_, method, request, options);
+    if (!state_->calls.Add(stream.get())) return ClosedDuring();
+    return stream;
   }
 
   void Close() override {
@@ -203,66 +373,8 @@ class RemoteConnection final : public Connection {
   std::string Target() const override { return state_->target; }
 
  private:
-  struct State {
-    State(absl::string_view target, std::shared_ptr<grpc::Channel> channel,
-          const ConnectOptions& options)
-        : target(target),
-          authorization(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
-          actor(access::EncodeActor(options.actor)),
-          timeout(options.timeout),
-          channel(std::move(channel)) {}
-
-    std::shared_ptr<grpc::Channel> Channel() {
-      const std::lock_guard lock(mutex);
-      return channel;
-    }
-
-    // A channel that lives on keeps its sockets, and a server that drains waits for them.
-    void Disconnect() {
-      const std::lock_guard lock(mutex);
-      channel = nullptr;
-    }
-
-    const std::string target;
-    const std::string authorization;
-    const std::string actor;  // encoded
-    const absl::Duration timeout;
-    std::mutex mutex;
-    std::shared_ptr<grpc::Channel> channel;  // under mutex; null once closed
-    LiveCalls calls;
-  };
-
-  // Waits for the end of the call; true if its caller cancelled it.
-  static bool Await(grpc::CompletionQueue& queue, grpc::ClientContext& context,
-                    const CallOptions& options) {
-    void* tag;
-    bool ok;
-    while (options.cancelled) {
-      const auto until = absl::ToChronoTime(absl::Now() + kCancelInterval);
-      if (queue.AsyncNext(&tag, &ok, until) != grpc::CompletionQueue::TIMEOUT) return false;
-      if (options.cancelled()) {
-        context.TryCancel();
-        queue.Next(&tag, &ok);
-        return true;
-      }
-    }
-    queue.Next(&tag, &ok);
-    return false;
-  }
-
-  absl::Status ToStatus(const grpc::Status& result) const {
-    const auto code = static_cast<absl::StatusCode>(result.error_code());
-    google::rpc::Status details;
-    if (!result.error_details().empty() && details.ParseFromString(result.error_details()) &&
-        details.code() == static_cast<int>(code)) {
-      return FromRpcStatus(details);
-    }
-    // From gRPC or a proxy, not from the server: which one it was helps more than what it says.
-    return absl::Status(code, absl::StrCat(state_->target, ": ", result.error_message()));
-  }
-
   const int64_t epoch_ = ForkEpoch();
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 constinit OneProcess grpc_process("has connected to a server");

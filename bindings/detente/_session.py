@@ -2,6 +2,7 @@
 
 import datetime
 import importlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from detente._core import Connection
+    from detente._core import Message as _Message
 
 RECORD_SERVICE = "/detente.v1.RecordService"
 
@@ -33,6 +35,13 @@ class Session:
         except self.failure as error:
             raise errors.from_status(error.code, error.message, error.details) from None
         return method.response.FromString(answer)
+
+    def stream(self, method: Method, request: Message) -> Iterator["_Message"]:
+        """The method's serialized messages, as they come."""
+        try:
+            yield from self.connection.stream(method.path, request.SerializeToString())
+        except self.failure as error:
+            raise errors.from_status(error.code, error.message, error.details) from None
 
 
 def new_session(how: str, *args: Any, **options: Any) -> Session:

@@ -3,13 +3,20 @@
 import copy
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from google.protobuf.message import Message
 
 from detente import errors
 from detente._contract import Method
 from detente._session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from detente.frames import Columns
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Message)
@@ -186,3 +193,72 @@ class RecordList(Listing[R]):
         counted._request.return_total_size = True
         total: int = self._session.call(self._method, counted._request).total_size
         return total if self._limit is None else min(self._limit, total)
+
+    def to_arrow(self, columns: "Columns" = (), *, flat: bool = False) -> "pa.Table":
+        """The records as an Arrow table.
+
+        Messages are structs, lists are lists, enums are dictionaries of their names, dates have
+        `edtf`, `state`, `earliest` and `latest`; docs/frames.md has all of it. The rows are in the
+        order of this list where it was given `order_by` or a limit, otherwise by revision.
+
+        Args:
+            columns: Paths of fields, such as `display_name` or `effective_date.earliest`; none =
+                those of `read_mask`, or all.
+            flat: Take messages apart: a column `headcount.best` in place of a struct `headcount`.
+
+        Raises:
+            InvalidArgumentError: An argument is wrong, or the list is not of records' own values.
+            FailedPreconditionError: pyarrow is missing.
+        """
+        from detente import frames
+
+        return frames.table(self, columns, flat)
+
+    def to_batches(
+        self, columns: "Columns" = (), *, flat: bool = False
+    ) -> "Iterator[pa.RecordBatch]":
+        """The records as Arrow record batches, in bounded memory; by revision, whatever the list's
+        order is.
+
+        Args:
+            columns: As in `to_arrow`.
+            flat: As in `to_arrow`.
+        """
+        from detente import frames
+
+        if self._limit is not None:
+            return iter(frames.table(self, columns, flat).to_batches())
+        return frames.read(self._session, self._request, columns, flat).batches()
+
+    def to_pandas(self, columns: "Columns" = (), *, flat: bool = True) -> "pd.DataFrame":
+        """The records as a pandas data frame.
+
+        Enums are categories, dates and times datetime64.
+
+        Args:
+            columns: As in `to_arrow`.
+            flat: As in `to_arrow`; True unless said otherwise.
+        """
+        from detente import frames
+
+        return frames.to_pandas(frames.table(self, columns, flat))
+
+    def to_polars(self, columns: "Columns" = (), *, flat: bool = False) -> "pl.DataFrame":
+        """The records as a polars data frame.
+
+        Args:
+            columns: As in `to_arrow`.
+            flat: As in `to_arrow`.
+        """
+        from detente import frames
+
+        return frames.to_polars(frames.table(self, columns, flat))
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The records for any library that takes Arrow, read as it asks for them."""
+        from detente import frames
+
+        if self._request.order_by or self._limit is not None:
+            return frames.table(self, (), False).__arrow_c_stream__(requested_schema)
+        rows = frames.read(self._session, self._request, (), False)
+        return rows.reader().__arrow_c_stream__(requested_schema)

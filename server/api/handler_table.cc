@@ -6,8 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/time/clock.h"
 #include "api/method.h"
+#include "api/request.h"
 #include "error/error.h"
 #include "google/protobuf/arena.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -49,6 +49,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"ComputeStock", HandleComputeStock},
         {"FindNeighbors", HandleFindNeighbors},
         {"ExplainQuery", HandleExplainQuery},
+        {"CreateReadSession", HandleCreateReadSession},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;
@@ -67,9 +68,14 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
   return nullptr;
 }
 
+StreamHandler StreamHandlerOf(const MethodDescriptor* method) {
+  return method->name() == "ReadRows" ? OpenReadRows : nullptr;
+}
+
 }  // namespace
 
-HandlerTable::HandlerTable(engine::Engine& engine) : engine_(engine) {
+HandlerTable::HandlerTable(engine::Engine& engine, size_t column_cache_bytes)
+    : engine_(engine), columns_(std::make_unique<columnar::Cache>(engine, column_cache_bytes)) {
   const engine::Registry& registry = engine.registry();
   for (const auto* service : registry.services()) {
     const auto found = std::find_if(registry.resources().begin(), registry.resources().end(),
@@ -83,6 +89,7 @@ HandlerTable::HandlerTable(engine::Engine& engine) : engine_(engine) {
       method->request = google::protobuf::MessageFactory::generated_factory()->GetPrototype(
           descriptor->input_type());
       method->handle = HandlerOf(descriptor, resource);
+      method->open = StreamHandlerOf(descriptor);
       methods_.emplace(absl::StrCat("/", service->full_name(), "/", descriptor->name()),
                        std::move(method));
     }
@@ -115,33 +122,70 @@ std::optional<Bytes> HandlerTable::Cached(const Method& method, absl::string_vie
   return bytes;
 }
 
+absl::StatusOr<Message*> HandlerTable::Parse(const Method& method, absl::string_view request,
+                                             const CallContext& context, Arena* arena) const {
+  if (absl::Status status = CheckCall(context); !status.ok()) return status;
+  if (method.handle == nullptr && method.open == nullptr) {
+    return Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
+                 absl::StrCat(method.descriptor->full_name(), " is not served yet"),
+                 {{"feature", method.descriptor->full_name()}});
+  }
+  if (request.size() > kMaxRequestBytes) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, v1::LIMIT_EXCEEDED,
+        absl::StrCat("a request takes at most ", kMaxRequestBytes, " bytes, got ", request.size()));
+  }
+  Message* message = method.request->New(arena);
+  if (!message->ParseFromArray(request.data(), static_cast<int>(request.size()))) {
+    return Error(absl::StatusCode::kInvalidArgument, v1::MALFORMED_REQUEST,
+                 absl::StrCat("the bytes are not a ", method.descriptor->input_type()->name(),
+                              " (cut off, invalid UTF-8 in a string, or nested more than 100 "
+                              "deep)"));
+  }
+  return message;
+}
+
 void HandlerTable::Call(const Method& method, absl::string_view request, const CallContext& context,
                         Done answer) const {
   Done done = [answer = std::move(answer)](absl::StatusOr<Bytes> result) mutable {
     if (!result.ok()) result = Presentable(result.status());
     answer(std::move(result));
   };
-  if (context.cancelled && context.cancelled()) return done(CallCancelled());
-  if (context.deadline <= absl::Now()) return done(DeadlinePassed());
-  if (method.handle == nullptr) {
-    return done(Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
-                      absl::StrCat(method.descriptor->full_name(), " is not served yet"),
-                      {{"feature", method.descriptor->full_name()}}));
-  }
-  if (request.size() > kMaxRequestBytes) {
-    return done(Error(absl::StatusCode::kInvalidArgument, v1::LIMIT_EXCEEDED,
-                      absl::StrCat("a request takes at most ", kMaxRequestBytes, " bytes, got ",
-                                   request.size())));
-  }
   Arena arena;
-  Message* message = method.request->New(&arena);
-  if (!message->ParseFromArray(request.data(), static_cast<int>(request.size()))) {
-    return done(Error(absl::StatusCode::kInvalidArgument, v1::MALFORMED_REQUEST,
-                      absl::StrCat("the bytes are not a ", method.descriptor->input_type()->name(),
-                                   " (cut off, invalid UTF-8 in a string, or nested more than 100 "
-                                   "deep)")));
+  auto message = Parse(method, request, context, &arena);
+  if (!message.ok()) return done(message.status());
+  if (method.handle == nullptr) return done(absl::InternalError("a stream was called"));
+  method.handle({engine_, *columns_, method, context, **message}, std::move(done));
+}
+
+namespace {
+
+// Its failures are fit to be seen.
+class PresentableStream : public MessageStream {
+ public:
+  explicit PresentableStream(std::unique_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
+  absl::StatusOr<std::optional<Pieces>> Next() override {
+    auto next = stream_->Next();
+    if (!next.ok()) return Presentable(next.status());
+    return next;
   }
-  method.handle({engine_, method, context, *message}, std::move(done));
+
+ private:
+  std::unique_ptr<MessageStream> stream_;
+};
+
+}  // namespace
+
+bool HandlerTable::Streams(const Method& method) { return method.descriptor->server_streaming(); }
+
+absl::StatusOr<std::unique_ptr<MessageStream>> HandlerTable::Open(
+    const Method& method, absl::string_view request, const CallContext& context) const {
+  Arena arena;
+  auto message = Parse(method, request, context, &arena);
+  if (!message.ok()) return Presentable(message.status());
+  auto stream = method.open({engine_, *columns_, method, context, **message});
+  if (!stream.ok()) return Presentable(stream.status());
+  return std::make_unique<PresentableStream>(*std::move(stream));
 }
 
 }  // namespace detente::api

@@ -13,7 +13,14 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "api/stream.h"
 #include "engine/engine.h"
+#include "google/protobuf/arena.h"
+#include "google/protobuf/message.h"
+
+namespace detente::columnar {
+class Cache;
+}
 
 namespace detente::api {
 
@@ -32,7 +39,8 @@ class Method;
 // Thread-safe; outlives the calls in flight (the engine's writer finishes them when it closes).
 class HandlerTable {
  public:
-  explicit HandlerTable(engine::Engine& engine);
+  // `column_cache_bytes`: what records may take in memory as columns.
+  explicit HandlerTable(engine::Engine& engine, size_t column_cache_bytes = size_t{512} << 20);
   ~HandlerTable();
 
   // By full path, "/detente.v1.ReleaseService/GetRelease"; null where there is none.
@@ -48,8 +56,21 @@ class HandlerTable {
   void Call(const Method& method, absl::string_view request, const CallContext& context,
             Done done) const;
 
+  // Whether the method sends a stream: then it is opened, not called.
+  static bool Streams(const Method& method);
+  // What a streaming method sends. Failures, also those of Next, are as Call has them.
+  absl::StatusOr<std::unique_ptr<MessageStream>> Open(const Method& method,
+                                                      absl::string_view request,
+                                                      const CallContext& context) const;
+
  private:
+  // The request, parsed; what is wrong with the call as a whole.
+  absl::StatusOr<google::protobuf::Message*> Parse(const Method& method, absl::string_view request,
+                                                   const CallContext& context,
+                                                   google::protobuf::Arena* arena) const;
+
   engine::Engine& engine_;
+  std::unique_ptr<columnar::Cache> columns_;
   absl::flat_hash_map<std::string, std::unique_ptr<Method>> methods_;
 };
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "api/handler_table.h"
+#include "api/stream.h"
+#include "columnar/cache.h"
 #include "engine/engine.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
@@ -21,19 +23,23 @@ constexpr size_t kMaxAnswerBytes = 4'000'000;  // of what is not sent in pages
 // A call in the handler's hands. The request is gone when the handler returns.
 struct Call {
   engine::Engine& engine;
+  columnar::Cache& columns;
   const Method& method;
   const CallContext& context;
   google::protobuf::Message& request;
 };
 
 using Handler = void (*)(const Call& call, Done done);
+// Of a method that streams: checks the whole request; what it returns reads the records.
+using StreamHandler = absl::StatusOr<std::unique_ptr<MessageStream>> (*)(const Call& call);
 
 class Method {
  public:
   const google::protobuf::MethodDescriptor* descriptor;
   const engine::Resource* resource;  // null for a service across resources
   const google::protobuf::Message* request;
-  Handler handle;  // null: in the contract, not served yet
+  Handler handle;      // null: in the contract, not served yet
+  StreamHandler open;  // in its place, of methods that stream
 };
 
 // reads.cc
@@ -58,6 +64,10 @@ void HandleListConflicts(const Call& call, Done done);
 // aggregate.cc
 void HandleAggregateRecords(const Call& call, Done done);
 void HandleComputeStock(const Call& call, Done done);
+
+// read_rows.cc
+void HandleCreateReadSession(const Call& call, Done done);
+absl::StatusOr<std::unique_ptr<MessageStream>> OpenReadRows(const Call& call);
 
 // neighbors.cc
 void HandleFindNeighbors(const Call& call, Done done);

@@ -11,9 +11,13 @@
 #include <atomic>
 #include <iterator>
 #include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -115,6 +119,120 @@ class RequestBytes {
   grpc::Slice slice_;
 };
 
+grpc::Slice SliceOf(const api::Piece& piece) {
+  constexpr size_t kCopyBelow = 256;
+  if (piece.bytes.size() < kCopyBelow) return grpc::Slice(piece.bytes.data(), piece.bytes.size());
+  using Owner = std::shared_ptr<const void>;
+  return grpc::Slice(
+      const_cast<char*>(piece.bytes.data()), piece.bytes.size(),
+      [](void* owner) { delete static_cast<Owner*>(owner); }, new Owner(piece.owner));
+}
+
+// One call that sends a stream. A message is made by the executor while gRPC writes the one before;
+// no more are held, however slowly they are read. Freed when nothing is being made or written.
+class StreamCall : public grpc::ServerWriteReactor<ByteBuffer> {
+ public:
+  StreamCall(const api::HandlerTable& handlers, const api::Method& method, Executor& executor,
+             CallsInFlight& calls)
+      : handlers_(handlers), method_(method), executor_(executor), calls_(calls) {
+    ++calls_.count;
+  }
+
+  // Fails at once, before Start.
+  void Refuse(const absl::Status& status) { Finish(ToGrpc(status)); }
+
+  void Start(RequestBytes request, api::CallContext context) {
+    request_ = std::move(request);
+    context_ = std::move(context);
+    context_.cancelled = [this] { return cancelled_.load(std::memory_order_relaxed); };
+    Step([this] { Make(); });
+  }
+
+  void OnCancel() override { cancelled_.store(true, std::memory_order_relaxed); }
+  void OnWriteDone(bool ok) override {
+    Step([&] {
+      writing_ = false;
+      if (!ok) broken_ = true;
+    });
+  }
+  void OnDone() override {
+    --calls_.count;
+    delete this;
+  }
+
+ private:
+  using Message = absl::StatusOr<std::optional<api::Pieces>>;
+
+  // One change of the state, and what follows from it. This may be gone when it returns.
+  void Step(absl::FunctionRef<void()> change) {
+    std::optional<grpc::Status> end;
+    {
+      const std::lock_guard lock(mutex_);
+      change();
+      end = GoOn();
+    }
+    if (end.has_value()) Finish(*end);
+  }
+
+  // Under mutex_, as GoOn.
+  void Make() {
+    making_ = true;
+    absl::AnyInvocable<void()> task = [this] {
+      Message made = Next();
+      Step([&] {
+        made_ = std::move(made);
+        making_ = false;
+      });
+    };
+    if (executor_.Submit(task)) return;
+    made_ = QueueFull("store", absl::Milliseconds(100));
+    making_ = false;
+  }
+
+  // How the call ends, where it does.
+  std::optional<grpc::Status> GoOn() {
+    if (making_ || writing_) return std::nullopt;
+    if (broken_) return grpc::Status::CANCELLED;
+    if (!made_.ok()) return ToGrpc(made_.status());
+    if (!made_->has_value()) return grpc::Status::OK;
+    std::vector<grpc::Slice> slices;
+    slices.reserve((*made_)->size());
+    for (const api::Piece& piece : **made_) slices.push_back(SliceOf(piece));
+    ByteBuffer(slices.data(), slices.size()).Swap(&buffer_);
+    made_ = std::nullopt;
+    writing_ = true;
+    StartWrite(&buffer_);
+    Make();
+    return std::nullopt;
+  }
+
+  // By the executor, without the mutex.
+  Message Next() {
+    if (stream_ == nullptr) {
+      auto opened = handlers_.Open(method_, request_.view(), context_);
+      if (!opened.ok()) return opened.status();
+      stream_ = *std::move(opened);
+    }
+    return stream_->Next();
+  }
+
+  const api::HandlerTable& handlers_;
+  const api::Method& method_;
+  Executor& executor_;
+  CallsInFlight& calls_;
+  std::atomic<bool> cancelled_ = false;
+  RequestBytes request_;
+  api::CallContext context_;
+  std::unique_ptr<api::MessageStream> stream_;  // of the task that makes the next message
+
+  std::mutex mutex_;
+  bool making_ = false;
+  bool writing_ = false;
+  bool broken_ = false;  // gRPC could not write
+  Message made_ = std::nullopt;
+  ByteBuffer buffer_;  // gRPC's while it writes
+};
+
 // Serves every method of one service of the contract as bytes.
 class RawService : public grpc::Service {
  public:
@@ -125,6 +243,16 @@ class RawService : public grpc::Service {
       paths_.push_back(
           absl::StrCat("/", descriptor->full_name(), "/", descriptor->method(i)->name()));
       const api::Method* method = handlers.Find(paths_.back());
+      if (api::HandlerTable::Streams(*method)) {
+        AddMethod(new grpc::internal::RpcServiceMethod(
+            paths_.back().c_str(), grpc::internal::RpcMethod::SERVER_STREAMING, nullptr));
+        MarkMethodRawCallback(
+            i, new grpc::internal::CallbackServerStreamingHandler<ByteBuffer, ByteBuffer>(
+                   [this, method](CallbackServerContext* context, const ByteBuffer* request) {
+                     return HandleStream(*method, context, const_cast<ByteBuffer*>(request));
+                   }));
+        continue;
+      }
       AddMethod(new grpc::internal::RpcServiceMethod(
           paths_.back().c_str(), grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
       MarkMethodRawCallback(i, new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
@@ -142,8 +270,7 @@ class RawService : public grpc::Service {
     RequestBytes bytes;
     if (!bytes.Read(request)) {
       ServerUnaryReactor* reactor = context->DefaultReactor();
-      reactor->Finish(ToGrpc(Error(absl::StatusCode::kInvalidArgument, v1::MALFORMED_REQUEST,
-                                   "the request could not be read")));
+      reactor->Finish(ToGrpc(Unreadable()));
       return reactor;
     }
     if (auto cached = handlers_.Cached(method, bytes.view())) {
@@ -152,19 +279,12 @@ class RawService : public grpc::Service {
       return reactor;
     }
     auto* call = new UnaryCall(calls_);
-    if (calls_.draining) {
-      Answer(call, response,
-             Error(absl::StatusCode::kUnavailable, v1::SHUTTING_DOWN, "the server is going down"));
+    absl::StatusOr<api::CallContext> admitted = Admit(*context);
+    if (!admitted.ok()) {
+      Answer(call, response, admitted.status());
       return call;
     }
-    absl::StatusOr<std::string> caller = CallerOf(*context);
-    if (!caller.ok()) {
-      Answer(call, response, caller.status());
-      return call;
-    }
-    api::CallContext call_context;
-    call_context.caller = *std::move(caller);
-    call_context.deadline = DeadlineOf(*context);
+    api::CallContext call_context = *std::move(admitted);
     call_context.cancelled = [cancelled = call->cancelled()] {
       return cancelled->load(std::memory_order_relaxed);
     };
@@ -179,6 +299,40 @@ class RawService : public grpc::Service {
       Answer(call, response, QueueFull("store", absl::Milliseconds(100)));
     }
     return call;
+  }
+
+  grpc::ServerWriteReactor<ByteBuffer>* HandleStream(const api::Method& method,
+                                                     CallbackServerContext* context,
+                                                     ByteBuffer* request) {
+    auto* call = new StreamCall(handlers_, method, executor_, calls_);
+    RequestBytes bytes;
+    absl::StatusOr<api::CallContext> admitted = Admit(*context);
+    if (!bytes.Read(request)) {
+      call->Refuse(Unreadable());
+    } else if (!admitted.ok()) {
+      call->Refuse(admitted.status());
+    } else {
+      call->Start(std::move(bytes), *std::move(admitted));
+    }
+    return call;
+  }
+
+  // Who is calling, and until when.
+  absl::StatusOr<api::CallContext> Admit(const CallbackServerContext& context) const {
+    if (calls_.draining) {
+      return Error(absl::StatusCode::kUnavailable, v1::SHUTTING_DOWN, "the server is going down");
+    }
+    absl::StatusOr<std::string> caller = CallerOf(context);
+    if (!caller.ok()) return caller.status();
+    api::CallContext call;
+    call.caller = *std::move(caller);
+    call.deadline = DeadlineOf(context);
+    return call;
+  }
+
+  static absl::Status Unreadable() {
+    return Error(absl::StatusCode::kInvalidArgument, v1::MALFORMED_REQUEST,
+                 "the request could not be read");
   }
 
   const api::HandlerTable& handlers_;

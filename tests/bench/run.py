@@ -9,6 +9,7 @@ import shutil
 import sys
 
 import batch_write
+import frames
 import from_python
 import get
 import history
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "batch_write": batch_write.run,
     "history": history.run,
     "query": query.run,
+    "frames": frames.run,
     "python": from_python.run,
 }
 
