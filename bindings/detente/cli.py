@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import detente
-from detente import cli_history, cli_load, cli_query, errors
+from detente import cli_export, cli_history, cli_load, cli_query, errors
 from detente._command import (
     SHOWN,
     UsageError,
@@ -164,10 +164,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
 
     cli_load.add(verb)
 
-    sub = verb("export", _export, "print records as JSON lines, which load takes back")
-    sub.add_argument("collections", nargs="*", metavar="COLLECTION", help="as a rule all")
-    add_at(sub)
-    sub.add_argument("--show-deleted", action="store_true", help="deleted ones too")
+    cli_export.add(verb)
     cli_query.add(verb)
     cli_history.add(verb)
     return parser, dict(verbs.choices)
@@ -373,18 +370,6 @@ def _delete(args: argparse.Namespace) -> None:
                 record = collection.delete(name, force=args.force, **options)
             done = "undeleted" if args.undo else "deleted"
             print(f"{record.name} {'would be ' if args.validate_only else ''}{done}")
-
-
-def _export(args: argparse.Namespace) -> None:
-    from detente import _contract, loading
-
-    with database(args, "read") as db:
-        collections = args.collections or list(_contract.resources())
-        for name in collections:
-            find_collection(db, name)
-        view = view_at(db, args.at)
-        for line in loading.export(view, collections, show_deleted=args.show_deleted):
-            sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A connection to records, and views of the past."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from detente._arguments import (
 )
 from detente._collections import Batches, Collections, Readers
 from detente._contract import Resource
+from detente._filter import FilterLike
 from detente._session import (
     RECORD_SERVICE,
     Point,
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     from detente._load.report import Report
     from detente.erasure import Erasure
     from detente.evidence import Conflicts, Findings
+    from detente.exporting import Exported
     from detente.history import Commits, Diff
+    from detente.listing import RecordList
     from detente.snapshots import Snapshots
 
 R = TypeVar("R", bound=Message)
@@ -219,6 +222,53 @@ class _Reading(_Records, Querying):
 
         name = record_name("record", record) if record else ""
         return evidence.findings(self._session, checks, name, self._at)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        what: "str | Iterable[str] | RecordList[Any] | None" = None,
+        *,
+        filter: FilterLike = "",
+        where: Mapping[str, Any] | None = None,
+        columns: Iterable[str] | None = None,
+        format: str | None = None,
+        show_deleted: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "Exported":
+        """Writes records into a file, all as they are at one revision; it appears whole or not.
+
+        Args:
+            path: The file; what has that name is replaced.
+            what: A collection (`releases`), several, or what `list` gives; None = all that the
+                format has a place for.
+            filter: Which records of these collections; empty = all.
+            where: Fields and the values that they must have.
+            columns: Only these columns, such as `headcount.best`, or those below `headcount`.
+            format: `csv`, `jsonl`, `parquet`, `xlsx`, `ftm` or `graphml`; None = by the ending.
+            show_deleted: Deleted records too.
+            progress: Called with the numbers of records that are read, and of all.
+
+        Raises:
+            InvalidArgumentError: The format does not take what was asked for.
+            OSError: The file cannot be written.
+
+        Example:
+            >>> db.export("releases.xlsx", "releases", filter="headcount.best > 50")
+            >>> db.at("snapshots/paper-2026").export("persons.parquet", "persons")
+        """
+        from detente import exporting
+
+        return exporting.export(
+            self,
+            path,
+            what,
+            filter=filter,
+            where=where,
+            columns=columns,
+            format=format,
+            show_deleted=show_deleted,
+            progress=progress,
+        )
 
     def __repr__(self) -> str:
         return self._label

@@ -1,6 +1,5 @@
-"""Records from files into a store, and back into lines."""
+"""Records from files into a store."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from detente._contract import is_output_only, is_repeated
 from detente._load.report import LoadError, Report
 from detente.database import Database
 
-__all__ = ["ENDINGS", "LoadError", "Located", "Report", "export", "load", "read"]
+__all__ = ["ENDINGS", "LoadError", "Located", "Report", "load", "read"]
 
 ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
 
@@ -97,17 +96,6 @@ def load(
         if progress is not None:
             progress(report.total, len(located))
     return report
-
-
-def export(db: Any, collections: Iterable[str], *, show_deleted: bool = False) -> Iterator[str]:
-    """Records as lines of ProtoJSON with proto field names; `load` takes them back.
-
-    All are read at one revision.
-    """
-    view = db.at(db.revision) if isinstance(db, Database) else db
-    for collection in collections:
-        for record in view.collection(collection).list(page_size=1000, show_deleted=show_deleted):
-            yield json.dumps(records.to_dict(record), ensure_ascii=False, separators=(",", ":"))
 
 
 def count(db: Database, batch: Any, report: Report, validate_only: bool = False) -> None:

@@ -1,6 +1,5 @@
 """Named states of the store: to read, to cite, and to hand on in a form that can be checked."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -10,7 +9,7 @@ from typing import IO, Any
 
 from google.protobuf.message import Message
 
-from detente import _contract, display, errors
+from detente import _contract, _writing, display, errors
 from detente._session import Point, Session, read_point, snapshot_name
 from detente.listing import Listing
 
@@ -233,15 +232,5 @@ def _entry_line(entry: Any) -> str:
 
 
 def _write(path: Path, lines: Iterator[str]) -> None:
-    """As one file, or none: under another name until it is whole."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
+    with _writing.whole(path) as [part], part.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(lines)

@@ -121,9 +121,13 @@ def db() -> Any:
 
 @pytest.mark.parametrize("told", SPOKEN, ids=lambda told: told.__qualname__)
 def test_examples_run(told: Any, db: detente.Database) -> None:
+    examples_run(told, db)
+
+
+def examples_run(told: Any, db: detente.Database, **names: Any) -> None:
     """Whatever they print; where an output is written below, it is that."""
     test = doctest.DocTestParser().get_doctest(
-        told.__doc__, {"detente": detente, "db": db}, told.__qualname__, None, None
+        told.__doc__, {"detente": detente, "db": db, **names}, told.__qualname__, None, None
     )
     for example in test.examples:
         if not example.want:

@@ -1,0 +1,25 @@
+"""JSON lines: ProtoJSON with proto field names, which `load` takes back."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detente import records
+
+if TYPE_CHECKING:
+    from detente.exporting import Export
+
+
+def write(export: "Export", path: Path) -> None:
+    """Writes one record on each line."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(lines(export))
+
+
+def lines(export: "Export") -> Iterator[str]:
+    """The lines, each with its end."""
+    for selection in export.selections:
+        for record in export.records(selection):
+            plain = records.to_dict(record)
+            yield json.dumps(plain, ensure_ascii=False, separators=(",", ":")) + "\n"
