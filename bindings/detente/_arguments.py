@@ -14,6 +14,7 @@ Paths = str | Iterable[str]
 def source_name(source: Message | str) -> str:
     """`sources/x` for a source, `sources/x` or `x`."""
     name = source if isinstance(source, str) else record_name("as_told_by", source)
+    errors.text("as_told_by", name)
     if not name or name.startswith("sources/"):
         return name
     if "/" in name:
@@ -26,7 +27,7 @@ def record_name(argument: str, record: Any) -> str:
     if isinstance(record, Message) and collection_of(record.DESCRIPTOR):
         return _name(record)
     if isinstance(record, str) and "/" in record:
-        return record
+        return errors.text(argument, record)
     raise errors.invalid(
         argument, f"a record or its name, such as releases/x, expected, not {record!r}"
     )
@@ -51,6 +52,7 @@ def full_name(resource: Resource, name: str) -> str:
     """`releases/x` for `x` or `releases/x`."""
     if not isinstance(name, str):
         raise errors.invalid("name", f"an id or a name expected, not {type(name).__name__}")
+    errors.text("name", name)
     if "/" not in name:
         return f"{resource.collection}/{name}"
     if name.partition("/")[0] != resource.collection:
@@ -75,7 +77,7 @@ def changed(
     fields: Mapping[str, Any],
 ) -> tuple[Message, list[str]]:
     """The message and the mask of an update."""
-    mask = None if update_mask is None else paths(update_mask)
+    mask = None if update_mask is None else paths("update_mask", update_mask)
     if isinstance(record, str):
         if not fields:
             raise errors.invalid("record", "with a name alone, give the fields to write")
@@ -142,8 +144,9 @@ def _name(record: Message) -> str:
     return name
 
 
-def paths(mask: Paths) -> list[str]:
-    return [part.strip() for part in mask.split(",")] if isinstance(mask, str) else list(mask)
+def paths(argument: str, mask: Paths) -> list[str]:
+    listed = mask.split(",") if isinstance(mask, str) else mask
+    return [errors.text(argument, path).strip() for path in listed]
 
 
 def int32(argument: str, value: int) -> int:

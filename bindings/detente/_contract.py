@@ -13,14 +13,25 @@ from google.protobuf.descriptor import (
 from google.protobuf.message import Message
 
 import detente.v1
+from detente import errors
 
 
 class Method(NamedTuple):
-    """One RPC; `path` is what a connection calls, `/detente.v1.ReleaseService/GetRelease`."""
+    """One RPC; `path` is what a connection calls, `/detente.v1.ReleaseService/GetRelease`.
+
+    `input` is the type of its requests, `response` that of its answers.
+    """
 
     path: str
-    request: type[Any]
+    input: type[Any]
     response: type[Any]
+
+    def request(self, **fields: Any) -> Any:
+        """A request with these fields; where one holds half a character, the error names it."""
+        try:
+            return self.input(**fields)
+        except UnicodeEncodeError as error:
+            raise errors.no_text(_holding(error.object, fields), error.object) from None
 
 
 class Resource(NamedTuple):
@@ -102,6 +113,16 @@ def method(path: str) -> Method:
             if descriptor.full_name == service:
                 return _method(descriptor.methods_by_name[name])
     raise LookupError(f"no service {service} in the contract")
+
+
+def _holding(text: str, fields: Mapping[str, Any]) -> str:
+    """Which of the fields has a text, perhaps in a list."""
+    for name, value in fields.items():
+        if value == text:
+            return name
+        if isinstance(value, list | tuple) and text in value:
+            return f"{name}[{list(value).index(text)}]"
+    return "request"
 
 
 def _method(descriptor: MethodDescriptor) -> Method:

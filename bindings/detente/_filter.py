@@ -77,9 +77,7 @@ def literal(value: Any, field: Any, where: str) -> str:
             raise errors.invalid(where, f"a number expected, not {value}")
         return repr(value)
     if isinstance(value, str):
-        if not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value):
-            raise errors.invalid(where, f"{value!r} is no text: it has half a character")
-        return quoted(value)
+        return quoted(errors.text(where, value))
     if isinstance(value, datetime.timedelta):
         return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
     if isinstance(value, datetime.datetime):

@@ -69,6 +69,7 @@ def snapshot_name(snapshot: str | Message) -> str:
     name: Any = getattr(snapshot, "name", snapshot)
     if not isinstance(name, str) or not name:
         raise errors.invalid("snapshot", f"a snapshot, its id or its name, not {snapshot!r}")
+    errors.text("snapshot", name)
     return name if "/" in name else f"snapshots/{name}"
 
 

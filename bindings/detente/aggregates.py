@@ -182,8 +182,10 @@ class _Measure(NamedTuple):
         number = field is not None and field.message_type is None and field.enum_type is None
         floating = number and field.cpp_type in (field.CPPTYPE_DOUBLE, field.CPPTYPE_FLOAT)
         if kind == "SUM":
+            if floating:
+                return float(found.number) if found.count else None
             if number:
-                return float(found.number) if floating else int(found.sum.best)
+                return int(found.sum.best) if found.sum.HasField("best") else None
             bounds = [
                 getattr(found.sum, name) if found.sum.HasField(name) else None
                 for name in Bounds._fields
@@ -212,7 +214,7 @@ def aggregate(
     descriptor = resource.message.DESCRIPTOR if resource is not None else None
     paths = [path_text(path, "by") for path in _listed(by)]
     parsed = [
-        _measure(measure, f"measures[{number}]", method.request, descriptor)
+        _measure(measure, f"measures[{number}]", method.input, descriptor)
         for number, measure in enumerate(_listed(measures) or ["count"])
     ]
     for argument, texts in (("by", paths), ("measures", [measure.text for measure in parsed])):
@@ -237,12 +239,13 @@ def path_text(path: Any, argument: str) -> str:
 
     if not isinstance(path, str | Field) or not str(path):
         raise errors.invalid(argument, f"paths of fields expected, not {path!r}")
-    return str(path)
+    return errors.text(argument, str(path))
 
 
 def _measure(given: Any, where: str, request: Any, descriptor: Any) -> _Measure:
     if not isinstance(given, str):
         raise errors.invalid(where, f"a text such as sum(headcount) expected, not {given!r}")
+    errors.text(where, given)
     kinds = request.Measure.Kind
     known = [name.lower() for name in kinds.keys()[1:]]
     match = _MEASURE.fullmatch(given)

@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 import argparse
 import csv
-import json
 import os
 import shlex
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import detente
-from detente import cli_export, cli_history, cli_query, errors
+from detente import cli_export, cli_history, cli_load, cli_query, errors
 from detente._command import (
     SHOWN,
     UsageError,
@@ -163,10 +162,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     sub.add_argument("--undo", action="store_true", help="take deletions back")
     add_write(sub)
 
-    sub = verb("load", _load, "create or replace records from YAML, JSON or JSON lines")
-    sub.add_argument("paths", nargs="+", metavar="FILE|FOLDER")
-    sub.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    add_write(sub)
+    cli_load.add(verb)
 
     cli_export.add(verb)
     cli_query.add(verb)
@@ -374,32 +370,6 @@ def _delete(args: argparse.Namespace) -> None:
                 record = collection.delete(name, force=args.force, **options)
             done = "undeleted" if args.undo else "deleted"
             print(f"{record.name} {'would be ' if args.validate_only else ''}{done}")
-
-
-def _load(args: argparse.Namespace) -> None:
-    from detente import loading
-
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr)
-
-    with database(args, "create") as db:
-        report = loading.load(
-            db,
-            args.paths,
-            reason=args.reason,
-            validate_only=args.validate_only,
-            progress=progress,
-        )
-    if args.json:
-        print(json.dumps(vars(report)))
-    elif args.validate_only:
-        print(f"{report.total:,} records are right; nothing was written")
-    else:
-        print(
-            f"{report.total:,} records: {report.created:,} created, {report.updated:,} updated, "
-            f"{report.unchanged:,} unchanged; revision {report.revision}"
-        )
 
 
 if __name__ == "__main__":

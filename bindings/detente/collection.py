@@ -61,8 +61,8 @@ class Collection(Reader[R]):
             validate_only=validate_only,
             request_id=request_id or new_request_id(),
             reason=reason,
+            **{f"{self._resource.singular}_id": errors.text("id", id)},
         )
-        setattr(request, f"{self._resource.singular}_id", id)
         getattr(request, self._resource.singular).MergeFrom(
             new_record(self._resource, record, fields)
         )

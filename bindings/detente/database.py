@@ -32,6 +32,10 @@ from detente.querying import Querying
 from detente.reader import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from detente._load.report import Report
     from detente.erasure import Erasure
     from detente.evidence import Conflicts, Findings
     from detente.exporting import Exported
@@ -66,7 +70,7 @@ def open(
         >>> with detente.open("belarus.db") as db:
         ...     print(db.releases.get("by-2025-12-13").display_name)
     """
-    path = os.fspath(path)
+    path = errors.text("path", os.fspath(path))
     session = new_session("open", path, create=create, read_only=read_only, actor=_actor(actor))
     return Database(session, f"detente.open({path!r})")
 
@@ -95,9 +99,11 @@ def connect(
         >>> with detente.connect("localhost:7400") as db:
         ...     print(db.releases.list())
     """
+    for argument, given in (("token", token), ("ca_cert", ca_cert)):
+        errors.text(argument, given or "")
     session = new_session(
         "connect",
-        target,
+        errors.text("target", target),
         token=token,
         actor=_actor(actor),
         ca_cert=ca_cert,
@@ -108,7 +114,7 @@ def connect(
 
 
 def _actor(actor: str | None) -> str:
-    return os.environ.get("DETENTE_ACTOR", "") if actor is None else actor
+    return errors.text("actor", os.environ.get("DETENTE_ACTOR", "") if actor is None else actor)
 
 
 class _Records:
@@ -304,6 +310,62 @@ class Database(_Reading, Collections):
         """
         return Batch(self._session, reason, validate_only, request_id)
 
+    def load(
+        self,
+        source: Any,
+        into: str | None = None,
+        *,
+        mapping: "str | Path | Mapping[str, Any] | None" = None,
+        dry_run: bool = False,
+        on_error: str = "stop",
+        reason: str = "",
+        progress: "Callable[[int, int], None] | None" = None,
+    ) -> "Report":
+        """Makes records of rows: of files, data frames or whatever has `__arrow_c_stream__`.
+
+        All rows are checked before the first record is written. Records are created or replaced
+        by name, so that loading the same rows again changes nothing.
+
+        Args:
+            source: Paths (CSV, TSV, XLSX, JSON lines, XML, Parquet, Arrow), a frame, or a list of
+                dicts; with neither `into` nor `mapping`, files of records in YAML or JSON.
+            into: The collection (`persons`), where the mapping does not say.
+            mapping: A file, the name of a ready one (`ofac_sdn`), or its content; docs/load.md.
+                None = guessed from the names of the columns.
+            dry_run: Write nothing; report all that is wrong, and the first records.
+            on_error: `stop` writes nothing if any row is wrong; `skip` writes the right ones.
+            reason: Why, kept on the commits.
+            progress: Called with the numbers of records that are written, and of all.
+
+        Raises:
+            detente.loading.LoadError: Rows are wrong, or a file can't be read; its `report` tells
+                of every one.
+
+        Example:
+            >>> db.load("people.csv", into="persons", dry_run=True).problems
+            >>> db.load("sdn.csv", mapping="ofac_sdn", on_error="skip").created
+        """
+        from detente import loading
+        from detente._load import run
+
+        if into is None and mapping is None and run.is_of_records(source, loading.ENDINGS):
+            if on_error != "stop":
+                raise errors.invalid("on_error", "files of records are loaded as they are, or not")
+            paths = run.sources(source)
+            return loading.load(
+                self, paths, reason=reason, validate_only=dry_run, progress=progress
+            )
+        return run.load(
+            self,
+            source,
+            into,
+            mapping,
+            dry_run=dry_run,
+            on_error=on_error,
+            reason=reason,
+            progress=progress,
+        )
+
     @property
     def commits(self) -> "Commits":
         """The commits: what changed, when, by whom and why."""
@@ -437,7 +499,7 @@ class BatchCollection(Generic[R]):
         message = new_record(self._resource, record, fields)
         operation = self._request.operations.add().create
         operation.record.Pack(message)
-        operation.record_id = id
+        operation.record_id = errors.text("id", id)
 
     def update(
         self,

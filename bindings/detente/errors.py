@@ -247,6 +247,18 @@ def invalid(argument: str, description: str) -> InvalidArgumentError:
     )
 
 
+def no_text(argument: str, value: str) -> InvalidArgumentError:
+    """For an argument with half a surrogate pair, which UTF-8 has no bytes for."""
+    return invalid(argument, f"{value!r} is no text: it has half a character")
+
+
+def text(argument: str, value: str) -> str:
+    """The value, if all of it is text."""
+    if not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise no_text(argument, value)
+    return value
+
+
 def _rebuilt(kind: type[Error], message: str, state: dict[str, Any]) -> Error:
     error = kind(message)
     error.__dict__.update(state)

@@ -148,7 +148,7 @@ def _request(listing: Any, columns: Columns, flat: bool) -> Any:
 
 def _collection(listing: Any) -> str:
     for collection, resource in _contract.resources().items():
-        if isinstance(listing, resource.list.request):
+        if isinstance(listing, resource.list.input):
             return collection
     raise errors.invalid("to_arrow", "of the records of a collection alone; go through this list")
 

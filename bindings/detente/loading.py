@@ -10,28 +10,16 @@ from google.protobuf.message import Message
 
 from detente import errors, records
 from detente._contract import is_output_only, is_repeated
+from detente._load.report import LoadError, Report
 from detente.database import Database
+
+__all__ = ["ENDINGS", "LoadError", "Located", "Report", "load", "read"]
 
 ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
 
-_MAX_OPERATIONS = 1000
-_MAX_BYTES = 3 << 20  # of records; a request takes 4 MiB
-_OPERATION_BYTES = 200  # around one record
-
-
-@dataclass
-class Report:
-    """What a load did: numbers of records, and the newest revision after it."""
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    revision: int = 0
-
-    @property
-    def total(self) -> int:
-        """All records that were read."""
-        return self.created + self.updated + self.unchanged
+MAX_OPERATIONS = 1000
+MAX_BYTES = 3 << 20  # of records; a request takes 4 MiB
+OPERATION_BYTES = 200  # around one record
 
 
 @dataclass(frozen=True)
@@ -104,13 +92,14 @@ def load(
                     )
         except errors.Error as error:
             raise _placed(error, part) from None
-        _count(db, batch, report, validate_only)
+        count(db, batch, report, validate_only)
         if progress is not None:
             progress(report.total, len(located))
     return report
 
 
-def _count(db: Database, batch: Any, report: Report, validate_only: bool) -> None:
+def count(db: Database, batch: Any, report: Report, validate_only: bool = False) -> None:
+    """Adds to a report what a batch did."""
     before, report.revision = report.revision, batch.revision
     changed: dict[str, list[str]] = {}
     for result in batch.results:
@@ -147,7 +136,7 @@ def _parts(located: list[Located]) -> Iterator[list[Located]]:
     size = 0
     for group in [located] if _fits(located) else _connected(located):
         group_size = sum(_size(item) for item in group)
-        if part and (len(part) + len(group) > _MAX_OPERATIONS or size + group_size > _MAX_BYTES):
+        if part and (len(part) + len(group) > MAX_OPERATIONS or size + group_size > MAX_BYTES):
             yield part
             part, size = [], 0
         part.extend(group)
@@ -157,12 +146,12 @@ def _parts(located: list[Located]) -> Iterator[list[Located]]:
 
 
 def _fits(located: list[Located]) -> bool:
-    return len(located) <= _MAX_OPERATIONS and sum(map(_size, located)) <= _MAX_BYTES
+    return len(located) <= MAX_OPERATIONS and sum(map(_size, located)) <= MAX_BYTES
 
 
 def _size(item: Located) -> int:
     size: int = item.record.ByteSize()
-    return size + _OPERATION_BYTES
+    return size + OPERATION_BYTES
 
 
 def _connected(located: list[Located]) -> Iterator[list[Located]]:
@@ -174,7 +163,7 @@ def _connected(located: list[Located]) -> Iterator[list[Located]]:
     for start in by_name:
         if start in found:
             continue
-        work = [(start, iter(sorted(_references(by_name[start].record))))]
+        work = [(start, iter(sorted(references(by_name[start].record))))]
         found[start] = low[start] = len(found)
         waiting.append(start)
         while work:
@@ -185,7 +174,7 @@ def _connected(located: list[Located]) -> Iterator[list[Located]]:
                 if target not in found:
                     found[target] = low[target] = len(found)
                     waiting.append(target)
-                    work.append((target, iter(sorted(_references(by_name[target].record)))))
+                    work.append((target, iter(sorted(references(by_name[target].record)))))
                     break
                 low[name] = min(low[name], low.get(target, low[name]))
             else:
@@ -200,7 +189,7 @@ def _connected(located: list[Located]) -> Iterator[list[Located]]:
                     yield [by_name[member] for member in group]
 
 
-def _references(message: Message) -> set[str]:
+def references(message: Message) -> set[str]:
     """The names of records that a message refers to, at any depth."""
     names: set[str] = set()
     for field, value in message.ListFields():
@@ -210,7 +199,7 @@ def _references(message: Message) -> set[str]:
         if field.message_type is not None:
             if not field.message_type.GetOptions().map_entry:
                 for item in values:
-                    names |= _references(item)
+                    names |= references(item)
         elif field.GetOptions().Extensions[resource_pb2.resource_reference].type:
             names.update(values)
     return names

@@ -137,7 +137,7 @@ def neighbors(
     """Walks from record to record."""
     method = _contract.method(f"{SERVICE}/FindNeighbors")
     directions = {"both": 0} | {
-        name.lower(): number for name, number in method.request.Direction.items()[1:]
+        name.lower(): number for name, number in method.input.Direction.items()[1:]
     }
     if not isinstance(direction, str) or direction.lower() not in directions:
         known = ", ".join(directions)

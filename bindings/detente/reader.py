@@ -233,7 +233,7 @@ class Reader(Generic[R]):
             name=self._name(name), page_size=int32("page_size", page_size)
         )
         if read_mask is not None:
-            request.read_mask.paths.extend(paths(read_mask))
+            request.read_mask.paths.extend(paths("read_mask", read_mask))
         until = None
         if self._at is not None:
             if read_mask is not None:
@@ -290,7 +290,7 @@ class Reader(Generic[R]):
         value_policy: int | str,
     ) -> None:
         if read_mask is not None:
-            request.read_mask.paths.extend(paths(read_mask))
+            request.read_mask.paths.extend(paths("read_mask", read_mask))
         request.as_told_by = source_name(as_told_by) or self._as_told_by
         request.value_policy = policy(value_policy)
 

@@ -42,8 +42,8 @@ class Snapshots:
             >>> db.snapshots.create("paper-2026", title="Data for the paper")
         """
         method = self._method("CreateSnapshot")
-        request = method.request(snapshot_id=id.removeprefix("snapshots/"))
-        request.snapshot.title = title
+        request = method.request(snapshot_id=errors.text("id", id).removeprefix("snapshots/"))
+        request.snapshot.title = errors.text("title", title)
         if at is not None:
             request.snapshot.revision = self._revision(at)
         request.snapshot.SetInParent()

@@ -122,7 +122,7 @@ def stock(
     from google.type import date_pb2  # type: ignore[import-untyped]
 
     method = _contract.method(f"{SERVICE}/ComputeStock")
-    steps = method.request.Step
+    steps = method.input.Step
     if not isinstance(step, str) or step.upper() not in steps.keys()[1:]:
         known = ", ".join(name.lower() for name in steps.keys()[1:])
         raise errors.invalid("step", f"one of {known} expected, not {step!r}")

@@ -150,7 +150,7 @@ class ConflictLister {
   bool Take(const Resource& resource, const store::Version& version, const std::string* after) {
     if (!filler_.GoOn()) return false;
     auto record = engine::ParsePayload(resource, version);
-    if (!record.ok()) return Fail(record.status());
+    if (!record.ok()) return filler_.Fail(record.status());
     const evidence::Dossier dossier(resource, **record);
     bool passed = after == nullptr;
     auto find = [&](absl::string_view name) { return sources_.Find(name); };
@@ -177,14 +177,9 @@ class ConflictLister {
   }
 
  private:
-  bool Fail(absl::Status status) {
-    filler_.Fail(std::move(status));
-    return false;
-  }
-
   bool Add(const Resource& resource, const store::Version& version, const Message& record,
            const std::string& path, absl::StatusOr<v1::Evidence::FieldEvidence> evidence) {
-    if (!evidence.ok()) return Fail(evidence.status());
+    if (!evidence.ok()) return filler_.Fail(evidence.status());
     v1::Conflict conflict;
     conflict.set_name(resource.Name(version.id));
     conflict.set_revision(version.since);

@@ -10,16 +10,18 @@
 #include "detente/v1/values.pb.h"
 #include "engine/validate.h"
 #include "error/error.h"
-#include "google/protobuf/io/coded_stream.h"
 #include "query/page_token.h"
+#include "values/wire.h"
 
 namespace detente::api {
 namespace {
 
 using google::protobuf::FieldDescriptor;
-using google::protobuf::io::CodedOutputStream;
 
 constexpr int kRowsBetweenChecks = 64;
+// The room that a page gets before it is filled.
+constexpr int kUsualRecordBytes = 512;
+constexpr int kMostReserved = 64 << 10;
 
 }  // namespace
 
@@ -58,31 +60,20 @@ absl::StatusOr<store::ReadView> ViewOf(const Call& call, absl::string_view name)
   return call.engine.View(std::nullopt);
 }
 
-void ResponseWriter::Add(absl::string_view field, absl::string_view bytes) {
-  Tag(field, 2);
-  Varint(bytes.size());
-  out_.append(bytes.data(), bytes.size());
+int ResponseWriter::Find(absl::string_view field) const {
+  return type_->FindFieldByName(std::string(field))->number();
+}
+
+void ResponseWriter::Add(int field, absl::string_view bytes) {
+  values::AppendBytes(field, bytes, &out_);
 }
 
 void ResponseWriter::SetText(absl::string_view field, absl::string_view text) {
-  if (!text.empty()) Add(field, text);
+  if (!text.empty()) values::AppendBytes(Find(field), text, &out_);
 }
 
 void ResponseWriter::SetNumber(absl::string_view field, int64_t number) {
-  if (number == 0) return;
-  Tag(field, 0);
-  Varint(static_cast<uint64_t>(number));
-}
-
-void ResponseWriter::Tag(absl::string_view field, int wire_type) {
-  const int number = type_->FindFieldByName(std::string(field))->number();
-  Varint(static_cast<uint64_t>(number) << 3 | static_cast<uint64_t>(wire_type));
-}
-
-void ResponseWriter::Varint(uint64_t value) {
-  uint8_t buffer[10];
-  uint8_t* end = CodedOutputStream::WriteVarint64ToArray(value, buffer);
-  out_.append(reinterpret_cast<char*>(buffer), end - buffer);
+  if (number != 0) values::AppendNumber(Find(field), number, &out_);
 }
 
 absl::StatusOr<Page> PageOf(const Call& call) {
@@ -119,19 +110,20 @@ bool PageFiller::GoOn() {
   return status_.ok();
 }
 
-bool PageFiller::Take(const absl::StatusOr<std::string>& bytes, std::string position) {
+PageFiller::PageFiller(const Call& call, const Page& page, absl::string_view field)
+    : call_(call), page_(page), response_(call), field_(response_.Find(field)) {
+  response_.Reserve(std::min(page.size * kUsualRecordBytes, kMostReserved));
+}
+
+bool PageFiller::Take(absl::string_view bytes, absl::string_view position) {
   if (!GoOn()) return false;
-  if (!bytes.ok()) {
-    status_ = bytes.status();
-    return false;
-  }
-  if (taken_ == page_.size || (taken_ > 0 && response_.size() + bytes->size() > kMaxPageBytes)) {
+  if (taken_ == page_.size || (taken_ > 0 && response_.size() + bytes.size() > kMaxPageBytes)) {
     more_ = true;
     return false;
   }
-  response_.Add(field_, *bytes);
+  response_.Add(field_, bytes);
   ++taken_;
-  last_ = std::move(position);
+  last_.assign(position.data(), position.size());
   return true;
 }
 

@@ -21,17 +21,18 @@ class ResponseWriter {
  public:
   explicit ResponseWriter(const Call& call) : type_(call.method.descriptor->output_type()) {}
 
+  // The number of a field.
+  int Find(absl::string_view field) const;
   // One more element of a list of messages.
-  void Add(absl::string_view field, absl::string_view bytes);
+  void Add(int field, absl::string_view bytes);
+  void Add(absl::string_view field, absl::string_view bytes) { Add(Find(field), bytes); }
   void SetText(absl::string_view field, absl::string_view text);
   void SetNumber(absl::string_view field, int64_t number);
+  void Reserve(size_t bytes) { out_.reserve(bytes); }
   size_t size() const { return out_.size(); }
   Bytes Take() { return std::make_shared<std::string>(std::move(out_)); }
 
  private:
-  void Tag(absl::string_view field, int wire_type);
-  void Varint(uint64_t value);
-
   const google::protobuf::Descriptor* type_;
   std::string out_;
 };
@@ -52,26 +53,28 @@ absl::StatusOr<Page> PageOf(const Call& call);
 class PageFiller {
  public:
   // `field`: the response's list.
-  PageFiller(const Call& call, const Page& page, absl::string_view field)
-      : call_(call), page_(page), field_(field), response_(call) {}
+  PageFiller(const Call& call, const Page& page, absl::string_view field);
 
   // False = no more. `bytes` is the encoded element; `position` is where the next page would start
   // after it.
-  bool Take(const absl::StatusOr<std::string>& bytes, std::string position);
+  bool Take(absl::string_view bytes, absl::string_view position);
   // Of a long way without a row to take: false where the call is over.
   bool GoOn();
 
   absl::Status status() const { return status_; }
-  // Ends the page with a failure.
-  void Fail(absl::Status status) { status_ = std::move(status); }
+  // Ends the page with a failure: false.
+  bool Fail(absl::Status status) {
+    status_ = std::move(status);
+    return false;
+  }
   std::string NextPageToken() const;
   ResponseWriter& response() { return response_; }
 
  private:
   const Call& call_;
   const Page& page_;
-  const std::string field_;
   ResponseWriter response_;
+  const int field_;
   absl::Status status_;
   int seen_ = 0;
   int taken_ = 0;

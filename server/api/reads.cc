@@ -1,3 +1,5 @@
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,8 +14,6 @@
 #include "detente/v1/values.pb.h"
 #include "engine/validate.h"
 #include "error/error.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/wire_format_lite.h"
 #include "query/mask.h"
 
 namespace detente::api {
@@ -22,7 +22,6 @@ namespace {
 using engine::Resource;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-using google::protobuf::internal::WireFormatLite;
 using store::Version;
 
 absl::StatusOr<query::Mask> ReadMaskOf(const Call& call) {
@@ -46,46 +45,54 @@ absl::StatusOr<Shape> ShapeOf(const Call& call) {
   return Shape{*std::move(mask), *std::move(telling)};
 }
 
-// The bytes of a record as the mask leaves it, told so where there is a teller. Empty where a
-// source does not speak of it and `only_spoken_of`.
-absl::StatusOr<std::string> Encode(const Resource& resource, const Version& version,
-                                   const query::Mask& mask, Teller* teller = nullptr,
-                                   bool only_spoken_of = false) {
-  if (teller != nullptr && teller->telling().plain()) teller = nullptr;
-  if (mask.everything() && teller == nullptr) {
-    std::string bytes;
-    engine::AppendRecord(resource, version, &bytes);
-    return bytes;
-  }
-  auto parsed = engine::ParseRecord(resource, version);
-  if (!parsed.ok()) return parsed.status();
-  std::unique_ptr<Message> record = *std::move(parsed);
-  if (teller != nullptr) {
-    auto told = teller->Tell(resource, *record);
-    if (!told.ok()) return told.status();
-    if (*told == nullptr && only_spoken_of) return std::string();
-    record = *told == nullptr ? Teller::Bare(resource, *record) : *std::move(told);
-  }
-  mask.Project(record.get());
-  return engine::EncodePayload(*record);
-}
+// Of a record that a source does not speak of: its identity, or nothing.
+enum class Untold { kBare, kNothing };
 
-// Told without a look at the whole record: payloads have their fields in the order of the numbers.
-bool IsReviewed(const std::string& payload) {
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(payload.data()),
-                                            static_cast<int>(payload.size()));
-  constexpr int kVarint = 0;
-  while (const uint32_t tag = in.ReadTag()) {
-    const int number = WireFormatLite::GetTagFieldNumber(tag);
-    if (number > engine::kReviewState) return false;
-    uint64_t state = 0;
-    if (number == engine::kReviewState && (tag & 7) == kVarint) {
-      return in.ReadVarint64(&state) && state == v1::Record::REVIEWED;
+// Records as a call returns them.
+class Encoder {
+ public:
+  // `call` and `shape` outlive it.
+  Encoder(const Call& call, const Shape& shape, const store::ReadView& view, Untold untold)
+      : resource_(*call.method.resource),
+        mask_(shape.mask),
+        teller_(call, shape.telling, view),
+        untold_(untold) {}
+
+  // INVALID_ARGUMENT where the source that tells is not there.
+  absl::Status Check() { return teller_.Check(); }
+
+  // `record`: where it was parsed before. What is returned lives until the next call.
+  absl::StatusOr<std::optional<absl::string_view>> Encode(
+      const Version& version, std::unique_ptr<Message> record = nullptr) {
+    const bool plain = teller_.telling().plain();
+    if (mask_.everything() && plain) {
+      bytes_.clear();
+      engine::AppendRecord(resource_, version, &bytes_);
+      return absl::string_view(bytes_);
     }
-    if (!WireFormatLite::SkipField(&in, tag)) return false;
+    if (record == nullptr) {
+      auto parsed = engine::ParseRecord(resource_, version);
+      if (!parsed.ok()) return parsed.status();
+      record = *std::move(parsed);
+    }
+    if (!plain) {
+      auto told = teller_.Tell(resource_, *record);
+      if (!told.ok()) return told.status();
+      if (*told == nullptr && untold_ == Untold::kNothing) return std::nullopt;
+      record = *told == nullptr ? Teller::Bare(resource_, *record) : *std::move(told);
+    }
+    mask_.Project(record.get());
+    bytes_ = engine::EncodePayload(*record);
+    return absl::string_view(bytes_);
   }
-  return false;
-}
+
+ private:
+  const Resource& resource_;
+  const query::Mask& mask_;
+  Teller teller_;
+  const Untold untold_;
+  std::string bytes_;
+};
 
 // Adds it to what the store looks for.
 void OnlyReviewed(const Resource& resource, Selected* selected) {
@@ -116,42 +123,60 @@ absl::StatusOr<Bytes> Get(const Call& call) {
   if (!status.ok()) return status;
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
-  Teller teller(call, shape->telling, *view);
-  if (status = teller.Check(); !status.ok()) return status;
+  Encoder encoder(call, *shape, *view, Untold::kBare);
+  if (status = encoder.Check(); !status.ok()) return status;
   auto version = call.engine.Get(resource, id, *view);
   if (!version.ok()) return version.status();
-  auto bytes = Encode(resource, *version, shape->mask, &teller);
+  auto bytes = encoder.Encode(*version);
   if (!bytes.ok()) return bytes.status();
-  return std::make_shared<std::string>(*std::move(bytes));
+  return std::make_shared<std::string>(**bytes);
 }
 
-// The row of `last`, after which a page goes on.
-absl::Status CheckLast(const Call& call, const std::string& last) {
-  if (last.empty()) return absl::OkStatus();
-  // A record's row is there for ever, under its name, unless it is erased.
-  auto found = call.engine.Get(*call.method.resource, last, {INT64_MAX});
-  if (ReasonOf(found.status()) == v1::RECORD_NOT_FOUND) {
-    return Error(absl::StatusCode::kAborted, v1::PAGE_TOKEN_EXPIRED,
-                 "page_token: the last record of the page before has been erased; list again");
+// Visits the rows of a page. `plain`: they are all that is read.
+absl::Status VisitPage(const Call& call, const Page& page, bool plain, Selected* selected,
+                       VersionVisitor take) {
+  const Resource& resource = *call.method.resource;
+  auto take_row = [&](Version& version) { return take(version, nullptr); };
+  absl::Status status;
+  if (selected->everything()) {
+    if (!page.last.empty()) status = call.engine.Get(resource, page.last, page.view).status();
+    if (status.ok()) {
+      status = call.engine.List(resource, page.last, page.view, selected->selection.show_deleted,
+                                take_row);
+    }
+  } else {
+    selected->selection.after = page.last;
+    selected->selection.limit = page.size + 1;
+    // Where nothing is read beside them the rows need not be held.
+    status = plain && selected->exact()
+                 ? call.engine.Select(resource, selected->selection, take_row)
+                 : VisitSelected(call, resource, *selected, page.size + 1, take);
   }
-  return found.status();
+  if (ReasonOf(status) != v1::RECORD_NOT_FOUND) return status;
+  // A record's row is there for ever, under its name, unless it is erased.
+  return Error(absl::StatusCode::kAborted, v1::PAGE_TOKEN_EXPIRED,
+               "page_token: the last record of the page before has been erased; list again");
 }
 
 // How many a listing returns on all its pages.
-absl::StatusOr<int64_t> TotalSize(const Call& call, const Selected& selected, Teller* teller) {
+absl::StatusOr<int64_t> TotalSize(const Call& call, const Selected& selected, const Shape& shape,
+                                  const store::ReadView& view) {
   const Resource& resource = *call.method.resource;
-  if (teller->telling().as_told_by.empty()) return CountSelected(call, resource, selected);
+  if (shape.telling.as_told_by.empty()) return CountSelected(call, resource, selected);
+  const Shape whole{query::Mask(), shape.telling};
+  Encoder encoder(call, whole, view, Untold::kNothing);
   int64_t count = 0;
   absl::Status failure;
   Selected unordered = selected;
   unordered.selection.order.clear();
-  absl::Status status =
-      VisitSelected(call, resource, unordered, kMaxPageSize, [&](Version& version) {
-        auto bytes = Encode(resource, version, query::Mask(), teller, /*only_spoken_of=*/true);
-        failure = bytes.status();
-        if (bytes.ok() && !bytes->empty()) ++count;
-        return failure.ok();
-      });
+  unordered.selection.after.clear();
+  absl::Status status = VisitSelected(call, resource, unordered, kMaxPageSize,
+                                      [&](Version& version, std::unique_ptr<Message> record) {
+                                        auto bytes = encoder.Encode(version, std::move(record));
+                                        failure = bytes.status();
+                                        if (bytes.ok() && bytes->has_value()) ++count;
+                                        return failure.ok();
+                                      });
   Collect(failure, &status);
   if (!status.ok()) return status;
   return count;
@@ -168,37 +193,22 @@ absl::StatusOr<Bytes> List(const Call& call) {
   auto page = PageOf(call);
   Collect(page.status(), &status);
   if (!status.ok()) return status;
-  Teller teller(call, shape->telling, page->view);
-  if (status = teller.Check(); !status.ok()) return status;
-  const bool plain = selected->everything();
+  Encoder encoder(call, *shape, page->view, Untold::kNothing);
+  if (status = encoder.Check(); !status.ok()) return status;
   selected->selection.view = page->view;
   if (reviewed_only) OnlyReviewed(resource, &*selected);
   PageFiller filler(call, *page, resource.collection);
-  auto take = [&](Version& version) {
-    auto bytes = Encode(resource, version, shape->mask, &teller, /*only_spoken_of=*/true);
-    if (bytes.ok() && bytes->empty() && !shape->telling.plain()) return filler.GoOn();
-    return filler.Take(bytes, version.id);
+  auto take = [&](Version& version, std::unique_ptr<Message> record) {
+    auto bytes = encoder.Encode(version, std::move(record));
+    if (!bytes.ok()) return filler.Fail(bytes.status());
+    return bytes->has_value() ? filler.Take(**bytes, version.id) : filler.GoOn();
   };
-  if (plain) {
-    if (status = CheckLast(call, page->last); !status.ok()) return status;
-    status = call.engine.List(
-        resource, page->last, page->view, selected->selection.show_deleted, [&](Version& version) {
-          return reviewed_only && !IsReviewed(version.payload) ? filler.GoOn() : take(version);
-        });
-  } else if (Selected rest = *selected; selected->exact() && shape->telling.plain()) {
-    // Nothing is read beside, so the rows need not be held.
-    rest.selection.after = page->last;
-    rest.selection.limit = page->size + 1;
-    status = call.engine.Select(resource, rest.selection, take);
-  } else {
-    rest.selection.after = page->last;
-    status = VisitSelected(call, resource, rest, page->size + 1, take);
-  }
+  status = VisitPage(call, *page, shape->telling.plain(), &*selected, take);
   if (status.ok()) status = filler.status();
   if (!status.ok()) return status;
   filler.response().SetText("next_page_token", filler.NextPageToken());
   if (with_total) {
-    auto total = TotalSize(call, *selected, &teller);
+    auto total = TotalSize(call, *selected, *shape, page->view);
     if (!total.ok()) return total.status();
     filler.response().SetNumber("total_size", *total);
   }
@@ -222,9 +232,13 @@ absl::StatusOr<Bytes> ListRevisions(const Call& call) {
   if (!page->last.empty() && !absl::SimpleAtoi(page->last, &before)) {
     return absl::InternalError("a sealed page token holds no revision");
   }
+  const Shape shape{*std::move(mask), {}};
+  Encoder encoder(call, shape, page->view, Untold::kBare);
   PageFiller filler(call, *page, resource.collection);
   status = call.engine.Revisions(resource, id, before, [&](Version& version) {
-    return filler.Take(Encode(resource, version, *mask), absl::StrCat(version.since));
+    auto bytes = encoder.Encode(version);
+    if (!bytes.ok()) return filler.Fail(bytes.status());
+    return filler.Take(**bytes, absl::StrCat(version.since));
   });
   if (status.ok()) status = filler.status();
   if (!status.ok()) return status;
@@ -254,21 +268,22 @@ absl::StatusOr<Bytes> BatchGet(const Call& call) {
   if (!status.ok()) return status;
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
-  Teller teller(call, shape->telling, *view);
-  if (status = teller.Check(); !status.ok()) return status;
+  Encoder encoder(call, *shape, *view, Untold::kBare);
+  if (status = encoder.Check(); !status.ok()) return status;
   ResponseWriter response(call);
+  const int field = response.Find(resource.collection);
   for (const std::string& id : ids) {
     auto version = call.engine.Get(resource, id, *view);
     if (!version.ok()) return version.status();
-    auto bytes = Encode(resource, *version, shape->mask, &teller);
+    auto bytes = encoder.Encode(*version);
     if (!bytes.ok()) return bytes.status();
-    if (response.size() + bytes->size() > kMaxBatchGetBytes) {
+    if (response.size() + (*bytes)->size() > kMaxBatchGetBytes) {
       return InvalidFields(
           {{"names", absl::StrCat("the records together take more than ", kMaxBatchGetBytes,
                                   " bytes; ask for fewer, or for fewer fields")}},
           v1::LIMIT_EXCEEDED);
     }
-    response.Add(resource.collection, *bytes);
+    response.Add(field, **bytes);
   }
   response.SetNumber("revision", view->revision);
   return response.Take();

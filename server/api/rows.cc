@@ -1,6 +1,8 @@
 #include "api/rows.h"
 
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace detente::api {
@@ -55,10 +57,16 @@ absl::Status VisitRows(const Call& call, const engine::Resource& resource, const
     return VisitColumns(call, resource, selected.selection, leaves, *columns, taker);
   }
   absl::Status inner;
-  absl::Status status =
-      VisitSelected(call, resource, selected, kRecordsAtOnce, [&](store::Version& version) {
-        auto record = engine::ParseRecord(resource, version);
-        inner = record.ok() ? taker.record(**record) : record.status();
+  absl::Status status = VisitSelected(
+      call, resource, selected, kRecordsAtOnce,
+      [&](store::Version& version, std::unique_ptr<google::protobuf::Message> record) {
+        if (record == nullptr) {
+          auto parsed = engine::ParseRecord(resource, version);
+          inner = parsed.status();
+          if (!inner.ok()) return false;
+          record = *std::move(parsed);
+        }
+        inner = taker.record(*record);
         return inner.ok();
       });
   return status.ok() ? inner : status;

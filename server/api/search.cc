@@ -20,6 +20,7 @@
 #include "error/error.h"
 #include "query/filter.h"
 #include "query/highlight.h"
+#include "values/wire.h"
 
 namespace detente::api {
 namespace {
@@ -27,6 +28,7 @@ namespace {
 using engine::Resource;
 using store::SearchHit;
 using store::SearchStatistics;
+using values::AppendVarint;
 
 struct Found {
   double score;
@@ -49,11 +51,6 @@ struct Position {
   static absl::StatusOr<Position> Decode(absl::string_view bytes);
 };
 
-void PutVarint(uint64_t value, std::string* out) {
-  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
-  out->push_back(static_cast<char>(value));
-}
-
 std::optional<uint64_t> TakeVarint(absl::string_view* bytes) {
   uint64_t value = 0;
   for (int shift = 0; shift < 64 && !bytes->empty(); shift += 7) {
@@ -69,11 +66,12 @@ std::string Position::Encode() const {
   uint64_t bits = 0;
   std::memcpy(&bits, &score, sizeof bits);
   std::string out;
-  PutVarint(bits, &out);
-  PutVarint(static_cast<uint64_t>(statistics.documents), &out);
-  PutVarint(static_cast<uint64_t>(statistics.words), &out);
-  PutVarint(statistics.frequencies.size(), &out);
-  for (const int64_t count : statistics.frequencies) PutVarint(static_cast<uint64_t>(count), &out);
+  AppendVarint(bits, &out);
+  AppendVarint(static_cast<uint64_t>(statistics.documents), &out);
+  AppendVarint(static_cast<uint64_t>(statistics.words), &out);
+  AppendVarint(statistics.frequencies.size(), &out);
+  for (const int64_t count : statistics.frequencies)
+    AppendVarint(static_cast<uint64_t>(count), &out);
   return out + name;
 }
 

@@ -15,12 +15,9 @@ constexpr size_t kMaxHeldBytes = size_t{2} << 20;
 constexpr int64_t kMaxHeld = 10'000;
 constexpr int64_t kGrowth = 4;
 
-absl::StatusOr<bool> Matches(const engine::Resource& resource, const Selected& selected,
-                             const store::Version& version) {
-  if (version.superseded ? selected.lowered.past_exact : selected.lowered.heads_exact) return true;
-  auto record = engine::ParseRecord(resource, version);
-  if (!record.ok()) return record.status();
-  return selected.filter.Matches(**record);
+// Whether the store's conditions are the filter, of such a version.
+bool IsExact(const Selected& selected, const store::Version& version) {
+  return version.superseded ? selected.lowered.past_exact : selected.lowered.heads_exact;
 }
 
 }  // namespace
@@ -51,8 +48,7 @@ absl::StatusOr<Selected> SelectedOf(const Call& call, const engine::Resource& re
 }
 
 absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
-                           const Selected& selected, int64_t size,
-                           absl::FunctionRef<bool(store::Version&)> visit) {
+                           const Selected& selected, int64_t size, VersionVisitor visit) {
   store::Selection selection = selected.selection;
   selection.limit = size;
   while (true) {
@@ -63,15 +59,22 @@ absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
       held.push_back(std::move(version));
       return bytes < kMaxHeldBytes;
     });
+    // The last one that was looked at is gone.
+    const bool went_on = selection.after != selected.selection.after;
+    if (went_on && ReasonOf(status) == v1::RECORD_NOT_FOUND) return EndedByErasure();
     if (!status.ok()) return status;
     for (store::Version& version : held) {
       // A look at one record may take long.
       if (status = CheckCall(call.context); !status.ok()) return status;
-      auto matches = Matches(resource, selected, version);
-      if (!matches.ok()) return matches.status();
-      const std::string id = version.id;
-      if (*matches && !visit(version)) return absl::OkStatus();
-      selection.after = id;
+      selection.after = version.id;
+      std::unique_ptr<google::protobuf::Message> record;
+      if (!IsExact(selected, version)) {
+        auto parsed = engine::ParseRecord(resource, version);
+        if (!parsed.ok()) return parsed.status();
+        if (!selected.filter.Matches(**parsed)) continue;
+        record = *std::move(parsed);
+      }
+      if (!visit(version, std::move(record))) return absl::OkStatus();
     }
     if (static_cast<int64_t>(held.size()) < selection.limit && bytes < kMaxHeldBytes) {
       return absl::OkStatus();
@@ -88,8 +91,8 @@ absl::StatusOr<int64_t> CountSelected(const Call& call, const engine::Resource& 
   unordered.selection.order.clear();
   unordered.selection.after.clear();
   int64_t count = 0;
-  absl::Status status = VisitSelected(call, resource, unordered, kMaxHeld,
-                                      [&](store::Version&) { return ++count > 0; });
+  absl::Status status =
+      VisitSelected(call, resource, unordered, kMaxHeld, [&](auto&, auto) { return ++count > 0; });
   if (!status.ok()) return status;
   return count;
 }

@@ -2,11 +2,12 @@
 // them and as they are looked at record by record.
 #pragma once
 
-#include <string>
+#include <memory>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "api/method.h"
+#include "google/protobuf/message.h"
 #include "query/filter.h"
 #include "store/store.h"
 
@@ -18,7 +19,10 @@ struct Selected {
   store::Selection selection;  // its view is not set
 
   // All records by name.
-  bool everything() const { return filter.everything() && selection.order.empty(); }
+  bool everything() const {
+    return filter.everything() && selection.heads.kind == store::Condition::Kind::kTrue &&
+           selection.order.empty();
+  }
   // The store's conditions are the filter, of heads and of superseded versions.
   bool exact() const { return lowered.heads_exact && lowered.past_exact; }
 };
@@ -28,11 +32,14 @@ struct Selected {
 absl::StatusOr<Selected> SelectedOf(const Call& call, const engine::Resource& resource,
                                     bool in_groups = false);
 
+// One of them; its record where it had to be looked at, otherwise null.
+using VersionVisitor =
+    absl::FunctionRef<bool(store::Version&, std::unique_ptr<google::protobuf::Message>)>;
+
 // Visits the versions that match, in order, after selection.after, until `visit` says false. Of
 // about `size` of them the store is asked first. Nothing is being read while `visit` runs.
 absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
-                           const Selected& selected, int64_t size,
-                           absl::FunctionRef<bool(store::Version&)> visit);
+                           const Selected& selected, int64_t size, VersionVisitor visit);
 
 // How many match.
 absl::StatusOr<int64_t> CountSelected(const Call& call, const engine::Resource& resource,

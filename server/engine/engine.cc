@@ -29,10 +29,6 @@ absl::Status ShuttingDown() {
                "the server is going down; the write was not applied");
 }
 
-absl::Status EndedByErasure() {
-  return Error(absl::StatusCode::kAborted, v1::ERASED, "an erasure ended the read; read again");
-}
-
 }  // namespace
 
 absl::Status ReadOnly() {

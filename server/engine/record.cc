@@ -1,3 +1,6 @@
+// A record's bytes as callers get them.
+#include <charconv>
+
 #include "absl/strings/str_cat.h"
 #include "engine/engine.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -8,35 +11,36 @@ namespace {
 using google::protobuf::io::CodedOutputStream;
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
+// Of fields 1 to 7, without the texts of names and ids: tags, lengths, numbers and times.
+constexpr size_t kMostBesideTexts = 128;
 
-void AppendVarint(uint64_t value, std::string* out) {
-  uint8_t buffer[10];
-  uint8_t* end = CodedOutputStream::WriteVarint64ToArray(value, buffer);
-  out->append(reinterpret_cast<char*>(buffer), end - buffer);
+uint8_t* PutNumber(int field, int64_t number, uint8_t* out) {
+  out = CodedOutputStream::WriteTagToArray(field << 3, out);
+  return CodedOutputStream::WriteVarint64ToArray(static_cast<uint64_t>(number), out);
 }
 
-void AppendString(int field, absl::string_view text, std::string* out) {
-  AppendVarint(field << 3 | 2, out);
-  AppendVarint(text.size(), out);
-  out->append(text.data(), text.size());
+uint8_t* PutLength(int field, size_t length, uint8_t* out) {
+  out = CodedOutputStream::WriteTagToArray(field << 3 | 2, out);
+  return CodedOutputStream::WriteVarint64ToArray(length, out);
 }
 
-void AppendTime(int field, int64_t micros, std::string* out) {
-  if (micros == 0) return;
+uint8_t* PutText(absl::string_view text, uint8_t* out) {
+  return CodedOutputStream::WriteRawToArray(text.data(), static_cast<int>(text.size()), out);
+}
+
+uint8_t* PutTime(int field, int64_t micros, uint8_t* out) {
+  if (micros == 0) return out;
   int64_t seconds = micros / kMicrosPerSecond;
   int64_t nanos = micros % kMicrosPerSecond * 1000;
   if (nanos < 0) {
     seconds -= 1;
     nanos += 1'000'000'000;
   }
-  std::string timestamp;
-  AppendVarint(1 << 3, &timestamp);
-  AppendVarint(static_cast<uint64_t>(seconds), &timestamp);
-  if (nanos != 0) {
-    AppendVarint(2 << 3, &timestamp);
-    AppendVarint(nanos, &timestamp);
-  }
-  AppendString(field, timestamp, out);
+  uint8_t* const start = out = PutLength(field, 0, out);
+  if (seconds != 0) out = PutNumber(1, seconds, out);
+  if (nanos != 0) out = PutNumber(2, nanos, out);
+  start[-1] = static_cast<uint8_t>(out - start);  // less than 128: one byte
+  return out;
 }
 
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Parse(const Resource& resource,
@@ -67,18 +71,37 @@ std::string Etag(const store::Version& version) {
 }
 
 void AppendRecord(const Resource& resource, const store::Version& version, std::string* out) {
-  constexpr size_t kMostOfFields1To7 = 320;  // names, ids and times have bounds
-  if (out->empty()) out->reserve(version.payload.size() + kMostOfFields1To7);
-  AppendVarint(kName << 3 | 2, out);
-  AppendVarint(resource.collection.size() + 1 + version.id.size(), out);
-  absl::StrAppend(out, resource.collection, "/", version.id);
-  AppendString(kUid, version.uid, out);
-  AppendString(kEtag, Etag(version), out);
-  AppendVarint(kRevision << 3, out);
-  AppendVarint(version.since, out);
-  AppendTime(kCreateTime, version.create_time, out);
-  AppendTime(kUpdateTime, version.update_time, out);
-  AppendTime(kDeleteTime, version.delete_time, out);
+  const std::string& id = version.id;
+  const std::string& uid = version.uid;
+  const std::string& collection = resource.collection;
+  const size_t start = out->size();
+  const size_t most = kMostBesideTexts + collection.size() + id.size() + 2 * uid.size();
+  if (out->capacity() < start + most + version.payload.size()) {
+    out->reserve(start + most + version.payload.size());
+  }
+  out->resize(start + most);
+  auto* const begin = reinterpret_cast<uint8_t*>(out->data());
+  uint8_t* at = begin + start;
+  at = PutLength(kName, collection.size() + 1 + id.size(), at);
+  at = PutText(collection, at);
+  *at++ = '/';
+  at = PutText(id, at);
+  at = PutLength(kUid, uid.size(), at);
+  at = PutText(uid, at);
+  char digits[20];
+  const auto* end = std::to_chars(digits, digits + sizeof digits, version.since).ptr;
+  const absl::string_view since(digits, end - digits);
+  at = PutLength(kEtag, uid.size() + since.size() + 3, at);
+  *at++ = '"';
+  at = PutText(uid, at);
+  *at++ = '-';
+  at = PutText(since, at);
+  *at++ = '"';
+  at = PutNumber(kRevision, version.since, at);
+  at = PutTime(kCreateTime, version.create_time, at);
+  at = PutTime(kUpdateTime, version.update_time, at);
+  at = PutTime(kDeleteTime, version.delete_time, at);
+  out->resize(at - begin);
   out->append(version.payload);
 }
 

@@ -141,6 +141,10 @@ absl::Status DeadlinePassed() {
                "the call's deadline passed before it was done; a write was not applied");
 }
 
+absl::Status EndedByErasure() {
+  return Error(absl::StatusCode::kAborted, v1::ERASED, "an erasure ended the read; read again");
+}
+
 absl::Status CallCancelled() {
   return Error(absl::StatusCode::kCancelled, v1::CALL_CANCELLED,
                "the caller cancelled; a write was not applied");

@@ -45,6 +45,8 @@ absl::Status QueueFull(absl::string_view queue, absl::Duration retry_after);
 // The deadline passed, or the caller went away, before a write was applied.
 absl::Status DeadlinePassed();
 absl::Status CallCancelled();
+// What a read was of was erased meanwhile.
+absl::Status EndedByErasure();
 
 // What a caller may see of a failure. One that is made without a reason is a defect of the server:
 // its text goes to the log, under an incident number that the caller gets.

@@ -16,6 +16,7 @@
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/type/date.pb.h"
+#include "query/field.h"
 #include "query/texts.h"
 #include "store/selection.h"
 #include "values/civil_date.h"
@@ -38,7 +39,6 @@ using store::Value;
 constexpr int kDerivation = 1;
 
 constexpr int kLastRowField = 7;  // fields 1 to 7 are the row's
-constexpr int64_t kMicros = 1'000'000;
 
 enum class Kind {
   kMessage,
@@ -67,14 +67,21 @@ std::string NameOf(const std::vector<const FieldDescriptor*>& path) {
   });
 }
 
-Kind KindOf(const FieldDescriptor* field) {
-  if (field->message_type() == nullptr) return Kind::kScalar;
-  const std::string& type = field->message_type()->full_name();
-  if (type == v1::UncertainDate::descriptor()->full_name()) return Kind::kDate;
-  if (type == google::protobuf::Timestamp::descriptor()->full_name()) return Kind::kTime;
-  if (type == google::protobuf::Duration::descriptor()->full_name()) return Kind::kDuration;
-  if (type == google::type::Date::descriptor()->full_name()) return Kind::kCalendarDay;
-  return Kind::kMessage;
+Kind ColumnKindOf(const FieldDescriptor* field) {
+  switch (KindOf(field)) {
+    case ValueKind::kDate:
+      return Kind::kDate;
+    case ValueKind::kTime:
+      return Kind::kTime;
+    case ValueKind::kDuration:
+      return Kind::kDuration;
+    case ValueKind::kDay:
+      return Kind::kCalendarDay;
+    case ValueKind::kMessage:
+      return Kind::kMessage;
+    default:
+      return Kind::kScalar;
+  }
 }
 
 bool HasColumn(const FieldDescriptor* field) {
@@ -127,36 +134,17 @@ bool IsListed(const FieldDescriptor* field) {
 
 // Of a field that is not a message; `index` of a repeated one.
 Value ScalarOf(const Message& message, const FieldDescriptor* field, int index = -1) {
-  const Reflection& of = *message.GetReflection();
-  const bool one = index < 0;
-  switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return int64_t{one ? of.GetBool(message, field) : of.GetRepeatedBool(message, field, index)};
-    case FieldDescriptor::CPPTYPE_ENUM:
-      return int64_t{one ? of.GetEnumValue(message, field)
-                         : of.GetRepeatedEnumValue(message, field, index)};
-    case FieldDescriptor::CPPTYPE_INT32:
-      return int64_t{one ? of.GetInt32(message, field)
-                         : of.GetRepeatedInt32(message, field, index)};
-    case FieldDescriptor::CPPTYPE_INT64:
-      return int64_t{one ? of.GetInt64(message, field)
-                         : of.GetRepeatedInt64(message, field, index)};
-    case FieldDescriptor::CPPTYPE_UINT32:
-      return int64_t{one ? of.GetUInt32(message, field)
-                         : of.GetRepeatedUInt32(message, field, index)};
-    case FieldDescriptor::CPPTYPE_UINT64:
-      return static_cast<int64_t>(one ? of.GetUInt64(message, field)
-                                      : of.GetRepeatedUInt64(message, field, index));
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      return one ? of.GetDouble(message, field) : of.GetRepeatedDouble(message, field, index);
-    case FieldDescriptor::CPPTYPE_FLOAT:
-      return double{one ? of.GetFloat(message, field) : of.GetRepeatedFloat(message, field, index)};
-    case FieldDescriptor::CPPTYPE_STRING:
-      return one ? of.GetString(message, field) : of.GetRepeatedString(message, field, index);
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      break;
+  switch (KindOf(field)) {
+    case ValueKind::kText:
+    case ValueKind::kBytes: {
+      const Reflection& of = *message.GetReflection();
+      return index < 0 ? of.GetString(message, field) : of.GetRepeatedString(message, field, index);
+    }
+    case ValueKind::kReal:
+      return RealOf(message, field, index);
+    default:
+      return WholeOf(message, field, index);
   }
-  return {};
 }
 
 bool IsDefault(const Value& value) {
@@ -178,17 +166,15 @@ void DeriveDate(const v1::UncertainDate& date, Value* earliest, Value* latest) {
   *latest = parsed->latest ? values::DaysFromCivil(*parsed->latest) : kUnboundedLatest;
 }
 
-int64_t MicrosOf(int64_t seconds, int32_t nanos) { return seconds * kMicros + nanos / 1'000; }
-
 // Of a message that is one value.
 Value SingleOf(Kind kind, const Message& message) {
   if (kind == Kind::kTime) {
     const auto& time = static_cast<const google::protobuf::Timestamp&>(message);
-    return MicrosOf(time.seconds(), time.nanos());
+    return values::MicrosOf(time.seconds(), time.nanos());
   }
   if (kind == Kind::kDuration) {
     const auto& duration = static_cast<const google::protobuf::Duration&>(message);
-    return MicrosOf(duration.seconds(), duration.nanos());
+    return values::MicrosOf(duration.seconds(), duration.nanos());
   }
   const auto& day = static_cast<const google::type::Date&>(message);
   if (!values::IsCivil({day.year(), day.month(), day.day()}) || day.year() == 0) return {};
@@ -245,7 +231,7 @@ std::vector<std::unique_ptr<Columns::Node>> Columns::Walk(const Descriptor* type
     }
     auto node = std::make_unique<Node>();
     node->field = field;
-    node->kind = KindOf(field);
+    node->kind = ColumnKindOf(field);
     path->push_back(field);
     const bool repeated = field->is_repeated();
     if (node->kind == Kind::kMessage) {

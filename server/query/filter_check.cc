@@ -293,6 +293,7 @@ class Checker {
     out->kind = Node::Kind::kCompare;
     Fault fault;
     if (!ReadLiteral(found.field, operand, &out->literal, &fault)) return Fail(std::move(fault));
+    if (!ordered && !CheckName(found.field, operand, &fault)) return Fail(std::move(fault));
     if (ordered && out->literal.wildcard) {
       return Fail(operand.position,
                   "`*` stands for any characters after `=`, `!=` and `:` only; for a star write "

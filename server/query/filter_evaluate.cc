@@ -43,19 +43,15 @@ using Predicate = absl::FunctionRef<bool(const Place&)>;
 std::string KeyOf(const Message& entry) {
   const FieldDescriptor* key = entry.GetDescriptor()->map_key();
   const Reflection* of = entry.GetReflection();
-  switch (key->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING:
+  switch (KindOf(key)) {
+    case ValueKind::kText:
       return of->GetString(entry, key);
-    case FieldDescriptor::CPPTYPE_BOOL:
+    case ValueKind::kBool:
       return of->GetBool(entry, key) ? "true" : "false";
-    case FieldDescriptor::CPPTYPE_INT32:
-      return absl::StrCat(of->GetInt32(entry, key));
-    case FieldDescriptor::CPPTYPE_INT64:
-      return absl::StrCat(of->GetInt64(entry, key));
-    case FieldDescriptor::CPPTYPE_UINT32:
-      return absl::StrCat(of->GetUInt32(entry, key));
+    case ValueKind::kNatural:
+      return absl::StrCat(static_cast<uint64_t>(WholeOf(entry, key)));
     default:
-      return absl::StrCat(of->GetUInt64(entry, key));
+      return absl::StrCat(WholeOf(entry, key));
   }
 }
 
@@ -109,43 +105,11 @@ std::partial_ordering OrderOfBytes(const std::string& a, const std::string& b) {
   return a.compare(b) <=> 0;
 }
 
-double RealAt(const Place& place) {
-  const auto& [message, field, index] = place;
-  const Reflection* of = message.GetReflection();
-  if (field->cpp_type() == FieldDescriptor::CPPTYPE_FLOAT) {
-    return index < 0 ? of->GetFloat(message, field) : of->GetRepeatedFloat(message, field, index);
-  }
-  return index < 0 ? of->GetDouble(message, field) : of->GetRepeatedDouble(message, field, index);
-}
-
-int64_t WholeAt(const Place& place) {
-  const auto& [message, field, index] = place;
-  const Reflection* of = message.GetReflection();
-  switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return index < 0 ? of->GetBool(message, field) : of->GetRepeatedBool(message, field, index);
-    case FieldDescriptor::CPPTYPE_ENUM:
-      return index < 0 ? of->GetEnumValue(message, field)
-                       : of->GetRepeatedEnumValue(message, field, index);
-    case FieldDescriptor::CPPTYPE_INT32:
-      return index < 0 ? of->GetInt32(message, field) : of->GetRepeatedInt32(message, field, index);
-    default:
-      return index < 0 ? of->GetInt64(message, field) : of->GetRepeatedInt64(message, field, index);
-  }
-}
-
-uint64_t NaturalAt(const Place& place) {
-  const auto& [message, field, index] = place;
-  const Reflection* of = message.GetReflection();
-  if (field->cpp_type() == FieldDescriptor::CPPTYPE_UINT32) {
-    return index < 0 ? of->GetUInt32(message, field) : of->GetRepeatedUInt32(message, field, index);
-  }
-  return index < 0 ? of->GetUInt64(message, field) : of->GetRepeatedUInt64(message, field, index);
-}
+double RealAt(const Place& place) { return RealOf(place.message, place.field, place.index); }
+int64_t WholeAt(const Place& place) { return WholeOf(place.message, place.field, place.index); }
 
 int64_t NumberOf(const Message& message, int number) {
-  const FieldDescriptor* field = message.GetDescriptor()->FindFieldByNumber(number);
-  return WholeAt({message, field});
+  return WholeOf(message, message.GetDescriptor()->FindFieldByNumber(number));
 }
 
 // The days that an uncertain date can be; of a date that nobody knows, any.
@@ -227,7 +191,7 @@ bool HoldsAt(const Node& node, const Place& place) {
     case ValueKind::kWhole:
       return Holds(node.comparator, WholeAt(place) <=> literal.whole);
     case ValueKind::kNatural:
-      return Holds(node.comparator, NaturalAt(place) <=> literal.natural);
+      return Holds(node.comparator, static_cast<uint64_t>(WholeAt(place)) <=> literal.natural);
     case ValueKind::kReal:
       return Holds(node.comparator, RealAt(place) <=> literal.real);
     case ValueKind::kTime:

@@ -3,13 +3,11 @@
 #include <limits>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "detente/v1/values.pb.h"
-#include "google/protobuf/duration.pb.h"
-#include "google/protobuf/timestamp.pb.h"
-#include "google/type/date.pb.h"
+#include "google/api/resource.pb.h"
 #include "query/columns.h"
 #include "query/filter_node.h"
 #include "query/nearest.h"
@@ -150,35 +148,25 @@ bool ReadDay(const Operand& operand, Literal* literal, Fault* fault) {
   return true;
 }
 
-}  // namespace
-
-ValueKind KindOf(const FieldDescriptor* field) {
-  switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING:
-      return field->type() == FieldDescriptor::TYPE_BYTES ? ValueKind::kBytes : ValueKind::kText;
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return ValueKind::kBool;
-    case FieldDescriptor::CPPTYPE_ENUM:
-      return ValueKind::kEnum;
-    case FieldDescriptor::CPPTYPE_INT32:
-    case FieldDescriptor::CPPTYPE_INT64:
-      return ValueKind::kWhole;
-    case FieldDescriptor::CPPTYPE_UINT32:
-    case FieldDescriptor::CPPTYPE_UINT64:
-      return ValueKind::kNatural;
-    case FieldDescriptor::CPPTYPE_FLOAT:
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      return ValueKind::kReal;
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      break;
+// The collection of the names that a field holds: of the record's own, or of records of the one
+// kind that it refers to; empty where it holds none, or those of any.
+std::string CollectionOf(const FieldDescriptor* field) {
+  const auto* resource = field->containing_type();
+  if (field->options().HasExtension(google::api::resource_reference)) {
+    const std::string& type = field->options().GetExtension(google::api::resource_reference).type();
+    // Its message has the name behind the domain; `*` is of no message.
+    resource = field->file()->pool()->FindMessageTypeByName(
+        absl::StrCat(field->file()->package(), ".", type.substr(type.find('/') + 1)));
+  } else if (field->name() != "name") {
+    return "";
   }
-  const auto* type = field->message_type();
-  if (type == google::protobuf::Timestamp::descriptor()) return ValueKind::kTime;
-  if (type == google::protobuf::Duration::descriptor()) return ValueKind::kDuration;
-  if (type == google::type::Date::descriptor()) return ValueKind::kDay;
-  if (type == v1::UncertainDate::descriptor()) return ValueKind::kDate;
-  return ValueKind::kMessage;
+  if (resource == nullptr || !resource->options().HasExtension(google::api::resource)) return "";
+  const auto& options = resource->options().GetExtension(google::api::resource);
+  return options.pattern().empty() ? ""
+                                   : options.pattern(0).substr(0, options.pattern(0).find('/'));
 }
+
+}  // namespace
 
 bool ReadWindow(const Operand& operand, Literal* literal, Fault* fault) {
   size_t at = 0;
@@ -200,6 +188,28 @@ bool ReadWindow(const Operand& operand, Literal* literal, Fault* fault) {
   literal->to = days(date->latest);
   literal->written = absl::StrCat("\"", values::CanonicalEdtf(*date), "\"");
   return true;
+}
+
+bool CheckName(const FieldDescriptor* field, const Operand& operand, Fault* fault) {
+  if (KindOf(field) != ValueKind::kText || operand.value.empty() ||
+      absl::StrContains(operand.value, '/')) {
+    return true;
+  }
+  const std::string collection = CollectionOf(field);
+  // A wildcard may stand for the collection, or for the rest of it.
+  const bool partly =
+      values::HasWildcard(operand.pattern) &&
+      absl::StartsWith(absl::StrCat(collection, "/"), values::WildcardPrefix(operand.pattern));
+  if (collection.empty() || partly) return true;
+  const bool id = operand.value.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-*") ==
+                  std::string::npos;
+  const std::string got = Shown(operand.value);
+  *fault = {operand.position,
+            absl::StrCat("a name with its collection expected, ",
+                         id ? absl::StrCat("got ", got, "; did you mean ",
+                                           Shown(absl::StrCat(collection, "/", operand.value)), "?")
+                            : absl::StrCat("as in `", collection, "/an-id`, got ", got))};
+  return false;
 }
 
 bool ReadLiteral(const FieldDescriptor* field, const Operand& operand, Literal* literal,

@@ -11,6 +11,7 @@
 #include "query/filter.h"
 #include "query/filter_node.h"
 #include "values/civil_date.h"
+#include "values/messages.h"
 #include "values/wildcard.h"
 
 namespace detente::query {
@@ -21,8 +22,6 @@ using store::Condition;
 using Kind = Condition::Kind;
 using Node = Filter::Node;
 using Operator = Condition::Operator;
-
-constexpr int64_t kMicros = 1'000'000;
 
 struct Part {
   Condition condition;
@@ -337,7 +336,7 @@ class Lowering {
 
   // Columns have whole microseconds, those that a time is in or begins with.
   static Part TimeOf(int column, const Literal& literal, Operator op) {
-    const int64_t micros = literal.whole * kMicros + literal.nanos / 1'000;
+    const int64_t micros = values::MicrosOf(literal.whole, literal.nanos);
     const bool row = column < 0;  // the row's own times have no more than that
     const bool whole = literal.nanos % 1'000 == 0;
     if (row && !whole) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "google/protobuf/descriptor.h"
+#include "query/field.h"
 #include "query/filter.h"
 #include "query/filter_syntax.h"
 #include "store/selection.h"
@@ -19,22 +20,6 @@ struct FieldStep {
 };
 // Through repeated fields: to every value there is.
 using FilterPath = std::vector<FieldStep>;
-
-enum class ValueKind {
-  kText,
-  kBool,
-  kEnum,
-  kWhole,    // signed
-  kNatural,  // unsigned
-  kReal,
-  kTime,      // a Timestamp
-  kDuration,  // a Duration
-  kDay,       // a google.type.Date
-  kDate,      // an UncertainDate
-  kBytes,
-  kMessage,  // any other
-};
-ValueKind KindOf(const google::protobuf::FieldDescriptor* field);
 
 // What a field is compared with.
 struct Literal {
@@ -89,5 +74,9 @@ struct Operand {
 bool ReadLiteral(const google::protobuf::FieldDescriptor* field, const Operand& operand,
                  Literal* literal, Fault* fault);
 bool ReadWindow(const Operand& operand, Literal* literal, Fault* fault);
+// Whether the field can have that value: a name without its collection, as in `name = "by-2025"`,
+// stands in no field that holds names of one kind of record.
+bool CheckName(const google::protobuf::FieldDescriptor* field, const Operand& operand,
+               Fault* fault);
 
 }  // namespace detente::query

@@ -13,6 +13,7 @@
 #include "error/error.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/type/date.pb.h"
+#include "query/field.h"
 #include "query/nearest.h"
 #include "store/selection.h"
 #include "values/messages.h"
@@ -35,28 +36,31 @@ constexpr int64_t kLastDay = 2'932'896;  // 9999-12-31
 // Fields up to this number are the row's, not the payload's.
 constexpr int kLastRowField = 7;
 
-Kind KindOf(const FieldDescriptor* field) {
-  switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING:
+Kind LeafKindOf(const FieldDescriptor* field) {
+  switch (KindOf(field)) {
+    case ValueKind::kText:
+    case ValueKind::kBytes:
       return Kind::kText;
-    case FieldDescriptor::CPPTYPE_BOOL:
+    case ValueKind::kBool:
       return Kind::kBool;
-    case FieldDescriptor::CPPTYPE_ENUM:
+    case ValueKind::kEnum:
       return Kind::kEnum;
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-    case FieldDescriptor::CPPTYPE_FLOAT:
+    case ValueKind::kReal:
       return Kind::kNumber;
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      break;
-    default:
+    case ValueKind::kWhole:
+    case ValueKind::kNatural:
       return Kind::kInteger;
+    case ValueKind::kDate:
+      return Kind::kDate;
+    case ValueKind::kDay:
+      return Kind::kDay;
+    case ValueKind::kTime:
+      return Kind::kTime;
+    case ValueKind::kDuration:
+    case ValueKind::kMessage:
+      break;
   }
-  const Descriptor* type = field->message_type();
-  if (type == v1::UncertainDate::descriptor()) return Kind::kDate;
-  if (type == v1::Estimate::descriptor()) return Kind::kEstimate;
-  if (type == google::type::Date::descriptor()) return Kind::kDay;
-  if (type == google::protobuf::Timestamp::descriptor()) return Kind::kTime;
-  return Kind::kMessage;
+  return field->message_type() == v1::Estimate::descriptor() ? Kind::kEstimate : Kind::kMessage;
 }
 
 bool HasParts(Kind kind) {
@@ -70,40 +74,10 @@ std::string NoSuchField(const Descriptor* type, absl::string_view name, size_t p
                       " at position ", position);
 }
 
-int64_t IntegerOf(const Message& holder, const FieldDescriptor* field, int index) {
-  const Reflection* reflection = holder.GetReflection();
-  switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_INT32:
-      return index < 0 ? reflection->GetInt32(holder, field)
-                       : reflection->GetRepeatedInt32(holder, field, index);
-    case FieldDescriptor::CPPTYPE_INT64:
-      return index < 0 ? reflection->GetInt64(holder, field)
-                       : reflection->GetRepeatedInt64(holder, field, index);
-    case FieldDescriptor::CPPTYPE_UINT32:
-      return index < 0 ? reflection->GetUInt32(holder, field)
-                       : reflection->GetRepeatedUInt32(holder, field, index);
-    case FieldDescriptor::CPPTYPE_UINT64:
-      return static_cast<int64_t>(
-          std::min<uint64_t>(index < 0 ? reflection->GetUInt64(holder, field)
-                                       : reflection->GetRepeatedUInt64(holder, field, index),
-                             std::numeric_limits<int64_t>::max()));
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return index < 0 ? reflection->GetBool(holder, field)
-                       : reflection->GetRepeatedBool(holder, field, index);
-    default:
-      return index < 0 ? reflection->GetEnumValue(holder, field)
-                       : reflection->GetRepeatedEnumValue(holder, field, index);
-  }
-}
-
-double NumberOf(const Message& holder, const FieldDescriptor* field, int index) {
-  const Reflection* reflection = holder.GetReflection();
-  if (field->cpp_type() == FieldDescriptor::CPPTYPE_FLOAT) {
-    return index < 0 ? reflection->GetFloat(holder, field)
-                     : reflection->GetRepeatedFloat(holder, field, index);
-  }
-  return index < 0 ? reflection->GetDouble(holder, field)
-                   : reflection->GetRepeatedDouble(holder, field, index);
+// What is unsigned and has no place in an integer is the most that has one.
+int64_t Saturated(const FieldDescriptor* field, int64_t whole) {
+  const bool beyond = whole < 0 && field->cpp_type() == FieldDescriptor::CPPTYPE_UINT64;
+  return beyond ? std::numeric_limits<int64_t>::max() : whole;
 }
 
 void ReadEstimate(const v1::Estimate& estimate, Datum* datum) {
@@ -137,7 +111,7 @@ void ReadMessage(Kind kind, const Message& message, Datum* datum) {
     case Kind::kTime: {
       const auto& time = static_cast<const google::protobuf::Timestamp&>(message);
       datum->present = true;
-      datum->integer = time.seconds() * 1'000'000 + time.nanos() / 1'000;
+      datum->integer = values::MicrosOf(time.seconds(), time.nanos());
       return;
     }
     default:
@@ -198,11 +172,11 @@ absl::StatusOr<Leaf> ParseLeaf(absl::string_view text, const Descriptor* type,
       }
       if (last->is_map()) {
         if (last->message_type()->map_key()->type() != FieldDescriptor::TYPE_STRING ||
-            KindOf(last->message_type()->map_value()) == Kind::kMessage || name.empty()) {
+            LeafKindOf(last->message_type()->map_value()) == Kind::kMessage || name.empty()) {
           return fail(absl::StrCat("the key of an entry of ", last->name(), " expected"));
         }
         leaf.map_key = std::string(name);
-        leaf.kind = KindOf(last->message_type()->map_value());
+        leaf.kind = LeafKindOf(last->message_type()->map_value());
         position += name.size() + 1;
         continue;
       }
@@ -221,7 +195,7 @@ absl::StatusOr<Leaf> ParseLeaf(absl::string_view text, const Descriptor* type,
     const FieldDescriptor* next = type->FindFieldByName(std::string(name));
     if (next == nullptr) return fail(NoSuchField(type, name, position));
     leaf.path.push_back(next);
-    leaf.kind = next->is_map() ? Kind::kMessage : KindOf(next);
+    leaf.kind = next->is_map() ? Kind::kMessage : LeafKindOf(next);
     position += name.size() + 1;
   }
   return leaf;
@@ -247,11 +221,11 @@ Datum ReadDatum(const Leaf& leaf, const Message& holder, int index) {
     case Kind::kInteger:
     case Kind::kBool:
     case Kind::kEnum:
-      datum.integer = IntegerOf(holder, field, index);
+      datum.integer = Saturated(field, WholeOf(holder, field, index));
       datum.present = leaf.kind != Kind::kEnum || datum.integer != 0;
       break;
     case Kind::kNumber:
-      datum.number = NumberOf(holder, field, index);
+      datum.number = RealOf(holder, field, index);
       datum.present = true;
       break;
     default:
@@ -324,7 +298,7 @@ Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values) {
         const bool of_row = leaf.kind == Kind::kTime && leaf.path.size() == 1 &&
                             leaf.path[0]->number() <= kLastRowField;
         const bool zero_is_unset = leaf.kind == Kind::kEnum || of_row;
-        datum.integer = *integer;
+        datum.integer = Saturated(leaf.field(), *integer);
         datum.present = *integer != 0 || !zero_is_unset;
         if (leaf.kind == Kind::kDay && (*integer < kFirstDay || *integer > kLastDay)) datum = {};
       }

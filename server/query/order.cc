@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "detente/v1/values.pb.h"
 #include "query/filter.h"
 #include "query/filter_node.h"
 #include "query/filter_syntax.h"
@@ -14,14 +15,22 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
+// A date without a bound has a place among dates; asked for by the bound alone, it has no value.
+std::optional<int64_t> NoBound(const std::vector<const FieldDescriptor*>& fields) {
+  if (fields.size() < 2 || KindOf(fields[fields.size() - 2]) != ValueKind::kDate) return {};
+  if (fields.back()->number() == v1::UncertainDate::kEarliestFieldNumber) return kUnboundedEarliest;
+  if (fields.back()->number() == v1::UncertainDate::kLatestFieldNumber) return kUnboundedLatest;
+  return {};
+}
+
 // The columns of a path, in their order; none: what is wrong is in `fault`.
-std::vector<int> ColumnsOf(absl::string_view path, size_t position, const Descriptor* type,
-                           const Columns& columns, Fault* fault) {
+std::vector<store::Order> ColumnsOf(absl::string_view path, size_t position, bool descending,
+                                    const Descriptor* type, const Columns& columns, Fault* fault) {
   std::vector<const FieldDescriptor*> fields;
   size_t at = position;
   auto fail = [&](const std::string& what) {
     *fault = {at, what};
-    return std::vector<int>();
+    return std::vector<store::Order>();
   };
   for (const absl::string_view name : absl::StrSplit(path, '.')) {
     if (name.empty()) return fail("a field's name expected");
@@ -47,15 +56,17 @@ std::vector<int> ColumnsOf(absl::string_view path, size_t position, const Descri
   }
   at = position;
   if (KindOf(fields.back()) == ValueKind::kDate) {
-    std::vector<int> bounds;
+    std::vector<store::Order> bounds;
     for (const char* bound : {"earliest", "latest"}) {
       fields.push_back(type->FindFieldByName(bound));
-      if (const auto column = columns.FindColumn(fields)) bounds.push_back(*column);
+      if (const auto column = columns.FindColumn(fields)) bounds.push_back({*column, descending});
       fields.pop_back();
     }
     if (bounds.size() == 2) return bounds;
   }
-  if (const auto column = columns.FindColumn(fields)) return {*column};
+  if (const auto column = columns.FindColumn(fields)) {
+    return {{*column, descending, NoBound(fields)}};
+  }
   if (KindOf(fields.back()) == ValueKind::kMessage) {
     return fail(absl::StrCat(Shown(path), " has no order: one of its fields expected"));
   }
@@ -97,11 +108,11 @@ absl::StatusOr<std::vector<store::Order>> ParseOrder(absl::string_view text, con
     }
     paths.emplace_back(words[0]);
     Fault fault;
-    const std::vector<int> found = ColumnsOf(words[0], place(words[0]), type, columns, &fault);
+    const bool descending = words.size() == 2 && words[1] == "desc";
+    const std::vector<store::Order> found =
+        ColumnsOf(words[0], place(words[0]), descending, type, columns, &fault);
     if (found.empty()) faults.push_back(std::move(fault));
-    for (const int column : found) {
-      orders.push_back({column, words.size() == 2 && words[1] == "desc"});
-    }
+    orders.insert(orders.end(), found.begin(), found.end());
   }
   if (paths.size() > kMaxOrderFields) {
     faults.push_back({0, absl::StrCat("at most ", kMaxOrderFields, " fields"), true});

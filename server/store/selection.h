@@ -68,6 +68,8 @@ struct Condition {
 struct Order {
   int column;
   bool descending = false;
+  std::optional<int64_t> none =
+      {};  // of a bound: the value that stands for no bound, which is none
   bool operator==(const Order&) const = default;
 };
 
@@ -78,8 +80,8 @@ struct Selection {
   Condition past = {};   // of superseded ones: no kListHas, no kRefersTo
   // Then by id. Rows without a value come last, in either direction.
   std::vector<Order> order = {};
-  // The id of a record that the view sees: what comes after it; empty = all. Where there is none
-  // the read fails with ABORTED (PAGE_TOKEN_EXPIRED): it was erased.
+  // The id of a record that the view sees: what comes after it; empty = all. Where there is none,
+  // as once it was erased, the read fails with NOT_FOUND (RECORD_NOT_FOUND).
   std::string after = {};
   int64_t limit = -1;  // at most so many rows; -1 = all
   // Asked now and then: anything but OK ends the read with it. May be empty.

@@ -5,13 +5,11 @@
 //            tables, as durably
 // and at the end the stores must hold the same. Prints one JSON object with a number for each
 // round.
-#include <sqlite3.h>
 #include <time.h>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -25,14 +23,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "api/handler_table.h"
-#include "api/instance.h"
+#include "bench.h"
 #include "client/remote.h"
 #include "detente/v1/organization.pb.h"
 #include "detente/v1/person.pb.h"
 #include "detente/v1/record_service.pb.h"
 #include "detente/v1/source.pb.h"
-#include "proto_files.h"
 #include "rpc/server.h"
 
 ABSL_FLAG(std::string, folder, "", "an empty folder for the stores");
@@ -43,20 +39,15 @@ ABSL_FLAG(std::string, only, "", "do nothing else but `handler`, for a profile")
 namespace detente {
 namespace {
 
+using bench::Check;
+using bench::Database;
+using bench::kBatchWrite;
+using bench::Pad;
+using bench::Statement;
 using v1::BatchWriteRequest;
 
-constexpr char kBatchWrite[] = "/detente.v1.RecordService/BatchWrite";
 constexpr int kSources = 20;
 constexpr int kOrganizations = 10;
-
-[[noreturn]] void Die(absl::string_view what) {
-  std::cerr << "bench-batch-write: " << what << "\n";
-  std::exit(1);
-}
-
-void Check(bool right, absl::string_view what) {
-  if (!right) Die(what);
-}
 
 // --- records, all of them made up ----------------------------------------------------------------
 
@@ -130,10 +121,7 @@ v1::Person MakeUpPerson(int number) {
   return person;
 }
 
-std::string Id(int number) {
-  std::string digits = std::to_string(number);
-  return absl::StrCat("person-", std::string(8 - digits.size(), '0'), digits);
-}
+std::string Id(int number) { return absl::StrCat("person-", Pad(number, 8)); }
 
 std::string Persons(int first, int count) {
   BatchWriteRequest request;
@@ -164,26 +152,6 @@ Spent Measure(const std::function<void()>& work) {
 
 // --- the stores ----------------------------------------------------------------------------------
 
-std::unique_ptr<api::Instance> Create(const std::string& path) {
-  api::OpenOptions options;
-  options.create = true;
-  auto instance = api::Instance::Open(path, ProtoFiles(), options);
-  Check(instance.ok(), instance.status().ToString());
-  return *std::move(instance);
-}
-
-std::string CallHandler(const api::Instance& instance, absl::string_view request) {
-  std::promise<absl::StatusOr<api::Bytes>> answer;
-  api::CallContext context;
-  context.caller = "bench";
-  instance.handlers().Call(
-      *instance.handlers().Find(kBatchWrite), request, context,
-      [&](absl::StatusOr<api::Bytes> bytes) { answer.set_value(std::move(bytes)); });
-  absl::StatusOr<api::Bytes> bytes = answer.get_future().get();
-  Check(bytes.ok(), bytes.status().ToString());
-  return **bytes;
-}
-
 // One result for each record, in order, all of one new revision.
 int64_t CheckAnswer(const std::string& answer, int first, int count, int64_t revision) {
   v1::BatchWriteResponse response;
@@ -197,44 +165,6 @@ int64_t CheckAnswer(const std::string& answer, int first, int count, int64_t rev
   }
   return response.revision();
 }
-
-// SQLite's own functions, with no more around them than the loop of rows.
-class Database {
- public:
-  explicit Database(const std::string& path) {
-    Check(sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                          nullptr) == SQLITE_OK,
-          "can't open " + path);
-  }
-  Database(const Database&) = delete;
-  ~Database() { sqlite3_close_v2(db_); }
-
-  sqlite3_stmt* Prepare(const std::string& sql) {
-    sqlite3_stmt* statement = nullptr;
-    if (sqlite3_prepare_v3(db_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
-        SQLITE_OK) {
-      Die(absl::StrCat(sqlite3_errmsg(db_), ": ", sql));
-    }
-    return statement;
-  }
-  void Execute(const std::string& sql) {
-    Check(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK,
-          absl::StrCat(sqlite3_errmsg(db_), ": ", sql));
-  }
-  // All rows' first columns.
-  std::vector<std::string> Texts(const std::string& sql) {
-    sqlite3_stmt* statement = Prepare(sql);
-    std::vector<std::string> texts;
-    while (sqlite3_step(statement) == SQLITE_ROW) {
-      texts.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(statement, 0)));
-    }
-    sqlite3_finalize(statement);
-    return texts;
-  }
-
- private:
-  sqlite3* db_ = nullptr;
-};
 
 // Quoted; of a table of words with its row's number, which it shares with a record.
 std::vector<std::string> ColumnsOf(Database& db, const std::string& table) {
@@ -252,20 +182,18 @@ class Rows {
  public:
   Rows(Database& from, const std::string& table, const std::string& where)
       : table_(table), names_(ColumnsOf(from, table)) {
-    sqlite3_stmt* statement = from.Prepare(
+    const Statement statement = from.Prepare(
         absl::StrCat("SELECT ", absl::StrJoin(names_, ", "), " FROM ", table, " WHERE ", where));
-    columns_ = sqlite3_column_count(statement);
-    while (sqlite3_step(statement) == SQLITE_ROW) {
+    columns_ = sqlite3_column_count(statement.get());
+    while (sqlite3_step(statement.get()) == SQLITE_ROW) {
       for (int i = 0; i < columns_; ++i) {
-        values_.push_back(sqlite3_value_dup(sqlite3_column_value(statement, i)));
+        values_.push_back(sqlite3_value_dup(sqlite3_column_value(statement.get(), i)));
       }
     }
-    sqlite3_finalize(statement);
   }
   Rows(const Rows&) = delete;
   ~Rows() {
     for (sqlite3_value* value : values_) sqlite3_value_free(value);
-    sqlite3_finalize(insert_);
   }
 
   void PrepareInsert(Database& into) {
@@ -276,31 +204,31 @@ class Rows {
   size_t size() const { return values_.size() / columns_; }
 
   void Insert(size_t row) {
+    sqlite3_stmt* const insert = insert_.get();
     for (int i = 0; i < columns_; ++i) {
       sqlite3_value* value = values_[row * columns_ + i];
       switch (sqlite3_value_type(value)) {
         case SQLITE_INTEGER:
-          sqlite3_bind_int64(insert_, i + 1, sqlite3_value_int64(value));
+          sqlite3_bind_int64(insert, i + 1, sqlite3_value_int64(value));
           break;
         case SQLITE_TEXT:
-          sqlite3_bind_text(insert_, i + 1,
-                            reinterpret_cast<const char*>(sqlite3_value_text(value)),
+          sqlite3_bind_text(insert, i + 1, reinterpret_cast<const char*>(sqlite3_value_text(value)),
                             sqlite3_value_bytes(value), SQLITE_STATIC);
           break;
         case SQLITE_BLOB:
           if (sqlite3_value_bytes(value) == 0) {
-            sqlite3_bind_zeroblob(insert_, i + 1, 0);
+            sqlite3_bind_zeroblob(insert, i + 1, 0);
           } else {
-            sqlite3_bind_blob(insert_, i + 1, sqlite3_value_blob(value), sqlite3_value_bytes(value),
+            sqlite3_bind_blob(insert, i + 1, sqlite3_value_blob(value), sqlite3_value_bytes(value),
                               SQLITE_STATIC);
           }
           break;
         default:
-          sqlite3_bind_null(insert_, i + 1);
+          sqlite3_bind_null(insert, i + 1);
       }
     }
-    Check(sqlite3_step(insert_) == SQLITE_DONE, "can't insert into " + table_);
-    sqlite3_reset(insert_);
+    Check(sqlite3_step(insert) == SQLITE_DONE, "can't insert into " + table_);
+    sqlite3_reset(insert);
   }
 
  private:
@@ -308,7 +236,7 @@ class Rows {
   const std::vector<std::string> names_;
   int columns_ = 0;
   std::vector<sqlite3_value*> values_;
-  sqlite3_stmt* insert_ = nullptr;
+  Statement insert_;
 };
 
 // What one commit has written, table by table.
@@ -405,12 +333,12 @@ void CheckWords(const std::string& path) {
 // The stored bytes must be the record that was sent, with what the server adds.
 void CheckStored(const std::string& path, int count) {
   Database db(path);
-  sqlite3_stmt* statement = db.Prepare("SELECT payload FROM head_persons ORDER BY id");
+  const Statement statement = db.Prepare("SELECT payload FROM head_persons ORDER BY id");
   int number = 0;
-  for (; sqlite3_step(statement) == SQLITE_ROW; ++number) {
+  for (; sqlite3_step(statement.get()) == SQLITE_ROW; ++number) {
     v1::Person stored;
-    Check(stored.ParseFromArray(sqlite3_column_blob(statement, 0),
-                                sqlite3_column_bytes(statement, 0)),
+    Check(stored.ParseFromArray(sqlite3_column_blob(statement.get(), 0),
+                                sqlite3_column_bytes(statement.get(), 0)),
           "a stored record can't be read");
     auto plain = [](v1::UncertainDate* date) {
       const std::string edtf = date->edtf();
@@ -425,7 +353,6 @@ void CheckStored(const std::string& path, int count) {
     Check(stored.SerializeAsString() == MakeUpPerson(number).SerializeAsString(),
           "a stored record is not the one that was sent");
   }
-  sqlite3_finalize(statement);
   Check(number == count, "the store holds another number of records");
 }
 
@@ -452,9 +379,9 @@ void Run(const std::string& folder, int rounds, int records, bool handler_only) 
   const std::string handler_path = folder + "/handler.db";
   const std::string wire_path = folder + "/wire.db";
   const std::string raw_path = folder + "/raw.db";
-  Create(raw_path);  // its tables, and no more
-  auto handler = Create(handler_path);
-  auto wired = Create(wire_path);
+  bench::Open(raw_path);  // its tables, and no more
+  auto handler = bench::Open(handler_path);
+  auto wired = bench::Open(wire_path);
   rpc::ServerOptions options;
   options.listen = "localhost:0";
   auto server = rpc::StartServer(*wired, options);
@@ -463,8 +390,8 @@ void Run(const std::string& folder, int rounds, int records, bool handler_only) 
   Check(connection.ok(), connection.status().ToString());
 
   const std::string referred = Referred().SerializeAsString();
-  CallHandler(*handler, referred);
-  CallHandler(*wired, referred);
+  bench::Call(*handler, kBatchWrite, referred);
+  bench::Call(*wired, kBatchWrite, referred);
   RawStore raw(raw_path);
   raw.Write(RowsOf(handler_path, 1));
 
@@ -479,7 +406,8 @@ void Run(const std::string& folder, int rounds, int records, bool handler_only) 
     const std::string request = Persons(first, records);
     record_bytes = request.size() / records;
     std::string answer;
-    const Spent handler_spent = Measure([&] { answer = CallHandler(*handler, request); });
+    const Spent handler_spent =
+        Measure([&] { answer = *bench::Call(*handler, kBatchWrite, request); });
     CheckAnswer(answer, first, records, revision);
     if (round >= kWarmUp) by_handler.push_back(handler_spent);
     if (handler_only) continue;
@@ -513,9 +441,9 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("BatchWrite beside raw SQLite inserts of the same rows");
   absl::ParseCommandLine(argc, argv);
   const std::string folder = absl::GetFlag(FLAGS_folder);
-  if (folder.empty()) detente::Die("--folder is required");
+  if (folder.empty()) detente::bench::Die("--folder is required");
   const std::string only = absl::GetFlag(FLAGS_only);
-  if (!only.empty() && only != "handler") detente::Die("--only=handler, or nothing");
+  if (!only.empty() && only != "handler") detente::bench::Die("--only=handler, or nothing");
   detente::Run(folder, absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_records), !only.empty());
   return 0;
 }

@@ -2,15 +2,13 @@
 
 import dataclasses
 import pathlib
-import re
 import shutil
-import struct
-import subprocess
 import tempfile
 
 import grpc
 import made_up
 from detente.v1 import release_pb2, release_service_pb2
+from h2load import frame, load
 from report import Result, Row, check
 from servers import BUILD, Server, serve
 
@@ -37,28 +35,17 @@ def answer(server: Server, path: str, request: bytes) -> bytes:
         return result
 
 
-def load(server: Server, path: str, body: pathlib.Path, answer_bytes: int, calls: int) -> Round:
-    """h2load takes any HTTP answer for a success: the bytes that came tell whether they were."""
-    command = ["h2load", f"-n{calls}", f"-c{CONNECTIONS}", f"-m{STREAMS}", "-d", str(body)]
-    command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+def measure_calls(server: Server, path: str, body: pathlib.Path, size: int, calls: int) -> Round:
+    """The bytes that came tell whether they were answers of that size."""
     before = server.cpu_seconds()
-    done = subprocess.run(
-        [*command, f"http://{server.address}{path}"], capture_output=True, text=True, timeout=120
-    )
+    done = load(f"http://{server.address}{path}", calls, CONNECTIONS, STREAMS, body)
     cpu = server.cpu_seconds() - before
-    check(done.returncode == 0, f"h2load: {done.stderr}")
-    speed = re.search(r"finished in .*?, ([\d.]+) req/s", done.stdout)
-    succeeded = re.search(r"(\d+) succeeded", done.stdout)
-    data = re.search(r"\((\d+)\) data", done.stdout)
-    if not (speed and succeeded and data):
-        raise RuntimeError(f"h2load says something new:\n{done.stdout}")
-    check(int(succeeded[1]) == calls, f"{server.address}{path}: {succeeded[1]} of {calls} answers")
-    frame = 5  # of gRPC, before every message
+    grpc_frame = 5  # before every message
     check(
-        int(data[1]) == calls * (frame + answer_bytes),
-        f"{server.address}{path}: {data[1]} bytes, not {calls} answers of {answer_bytes}",
+        done.data_bytes == calls * (grpc_frame + size),
+        f"{server.address}{path}: {done.data_bytes} bytes, not {calls} answers of {size}",
     )
-    return Round(cpu * 1e6 / calls, float(speed[1]))
+    return Round(cpu * 1e6 / calls, done.calls_s)
 
 
 def run(rounds: int) -> Result:
@@ -67,9 +54,9 @@ def run(rounds: int) -> Result:
 
 
 def measure(folder: pathlib.Path, rounds: int) -> Result:
-    request = release_service_pb2.GetReleaseRequest(name=f"releases/r-{NUMBER}").SerializeToString()
-    body = folder / "request"
-    body.write_bytes(b"\0" + struct.pack(">I", len(request)) + request)
+    message = release_service_pb2.GetReleaseRequest(name=f"releases/r-{NUMBER}")
+    body = frame(folder / "request", message)
+    request = message.SerializeToString()
     made_up.fill(folder / "cached.db", RECORDS)
     shutil.copy(folder / "cached.db", folder / "past.db")
     with (
@@ -87,7 +74,8 @@ def measure(folder: pathlib.Path, rounds: int) -> Result:
             measured: dict[Server, list[Round]] = {server: [] for server in paths}
             for round_ in range(rounds + 1):
                 for server, path in paths.items():
-                    one = load(server, path, body, len(expected), CALLS if round_ else CALLS // 5)
+                    calls = CALLS if round_ else CALLS // 5
+                    one = measure_calls(server, path, body, len(expected), calls)
                     if round_:  # the first warms up
                         measured[server].append(one)
             for server, path in paths.items():

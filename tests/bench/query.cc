@@ -2,15 +2,11 @@
 // SQLite, over stores of two sizes. `--make` makes a store and its raw twin, whose rows hold the
 // same bytes; without it they are measured, and every answer is compared. Prints one JSON object:
 // for each query, microseconds of each round.
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <iostream>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,15 +14,13 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "api/handler_table.h"
 #include "api/instance.h"
+#include "bench.h"
 #include "detente/v1/record_service.pb.h"
 #include "detente/v1/release.pb.h"
 #include "detente/v1/release_service.pb.h"
-#include "proto_files.h"
 
 ABSL_FLAG(std::string, folder, "", "where the stores are");
 ABSL_FLAG(int32_t, make, 0, "make the stores of so many records");
@@ -37,26 +31,18 @@ ABSL_FLAG(std::string, only, "", "do nothing else but this query of ours, for a 
 namespace detente {
 namespace {
 
-constexpr char kBatchWrite[] = "/detente.v1.RecordService/BatchWrite";
+using bench::Call;
+using bench::Check;
+using bench::Database;
+using bench::kBatchWrite;
+using bench::Open;
+using bench::Pad;
+using bench::Statement;
+
 constexpr char kList[] = "/detente.v1.ReleaseService/ListReleases";
 constexpr int kRare = 100;        // records of the rare region, in a store of any size
 constexpr int kDeepPage = 1'000;  // of 50 records
 constexpr int kCalls = 25;        // of a query in a round; the median counts
-
-[[noreturn]] void Die(absl::string_view what) {
-  std::cerr << "bench-query: " << what << "\n";
-  std::exit(1);
-}
-
-void Check(bool right, absl::string_view what) {
-  if (!right) Die(what);
-}
-
-std::string Pad(int number, int digits) {
-  std::string text = std::to_string(number);
-  return text.size() >= static_cast<size_t>(digits) ? text
-                                                    : std::string(digits - text.size(), '0') + text;
-}
 
 // --- records, all of them made up ----------------------------------------------------------------
 
@@ -90,26 +76,6 @@ v1::Release MakeUpRelease(int number, int count) {
 
 // --- stores --------------------------------------------------------------------------------------
 
-std::unique_ptr<api::Instance> Open(const std::string& path) {
-  api::OpenOptions options;
-  options.create = true;
-  auto instance = api::Instance::Open(path, ProtoFiles(), options);
-  Check(instance.ok(), instance.status().ToString());
-  return *std::move(instance);
-}
-
-api::Bytes Call(const api::Instance& instance, const char* method, const std::string& request) {
-  std::promise<absl::StatusOr<api::Bytes>> answer;
-  api::CallContext context;
-  context.caller = "bench";
-  instance.handlers().Call(
-      *instance.handlers().Find(method), request, context,
-      [&](absl::StatusOr<api::Bytes> bytes) { answer.set_value(std::move(bytes)); });
-  absl::StatusOr<api::Bytes> bytes = answer.get_future().get();
-  Check(bytes.ok(), bytes.status().ToString());
-  return *std::move(bytes);
-}
-
 v1::ListReleasesResponse List(const api::Instance& instance,
                               const v1::ListReleasesRequest& request) {
   v1::ListReleasesResponse response;
@@ -118,40 +84,13 @@ v1::ListReleasesResponse List(const api::Instance& instance,
   return response;
 }
 
-class Statement {
+// With the settings of a reader of ours.
+class RawStore : public Database {
  public:
-  Statement(sqlite3* db, const std::string& sql) {
-    Check(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement_, nullptr) == SQLITE_OK,
-          absl::StrCat(sqlite3_errmsg(db), ": ", sql));
-  }
-  Statement(const Statement&) = delete;
-  ~Statement() { sqlite3_finalize(statement_); }
-  sqlite3_stmt* get() { return statement_; }
-
- private:
-  sqlite3_stmt* statement_ = nullptr;
-};
-
-class Database {
- public:
-  explicit Database(const std::string& path) {
-    Check(sqlite3_open_v2(path.c_str(), &db_,
-                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                          nullptr) == SQLITE_OK,
-          "can't open " + path);
+  explicit RawStore(const std::string& path) : Database(path) {
     Execute("PRAGMA journal_mode = WAL");
     Execute("PRAGMA cache_size = -16384");
   }
-  Database(const Database&) = delete;
-  ~Database() { sqlite3_close_v2(db_); }
-  void Execute(const std::string& sql) {
-    Check(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK,
-          absl::StrCat(sqlite3_errmsg(db_), ": ", sql));
-  }
-  sqlite3* db() { return db_; }
-
- private:
-  sqlite3* db_ = nullptr;
 };
 
 std::string Path(const std::string& folder, const std::string& size, const char* kind) {
@@ -172,15 +111,15 @@ void Make(const std::string& folder, int count) {
     }
     Call(*ours, kBatchWrite, request.SerializeAsString());
   }
-  Database raw(Path(folder, std::to_string(count), "raw"));
+  RawStore raw(Path(folder, std::to_string(count), "raw"));
   raw.Execute("PRAGMA synchronous = OFF");
   raw.Execute(
       "CREATE TABLE releases (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, region TEXT, "
       "mechanism INTEGER, earliest INTEGER, latest INTEGER, headcount INTEGER, record BLOB)");
   raw.Execute("BEGIN");
-  Statement insert(raw.db(),
-                   "INSERT INTO releases (id, region, mechanism, earliest, latest, headcount, "
-                   "record) VALUES (?,?,?,julianday(?)-2440587.5,julianday(?)-2440587.5,?,?)");
+  const Statement insert = raw.Prepare(
+      "INSERT INTO releases (id, region, mechanism, earliest, latest, headcount, "
+      "record) VALUES (?,?,?,julianday(?)-2440587.5,julianday(?)-2440587.5,?,?)");
   v1::ListReleasesRequest request;
   request.set_page_size(1'000);
   int seen = 0;
@@ -316,7 +255,7 @@ void RunRaw(sqlite3_stmt* statement, std::string* out) {
 void CheckEqual(const Query& query, const std::string& answer, Database& raw) {
   v1::ListReleasesResponse response;
   Check(response.ParseFromString(answer), "the answer is no ListReleasesResponse");
-  Statement statement(raw.db(), query.sql);
+  const Statement statement = raw.Prepare(query.sql);
   if (query.counts) {
     Check(sqlite3_step(statement.get()) == SQLITE_ROW, "no count");
     Check(sqlite3_column_int64(statement.get(), 0) == response.total_size(),
@@ -336,13 +275,13 @@ void Run(const std::string& folder, const std::vector<std::string>& sizes, int r
   std::string separator = "{";
   for (const std::string& size : sizes) {
     auto ours = Open(Path(folder, size, "ours"));
-    Database raw(Path(folder, size, "raw"));
+    RawStore raw(Path(folder, size, "raw"));
     const std::string only = absl::GetFlag(FLAGS_only);
     for (const Query& query : Queries(*ours, std::stoi(size))) {
       if (!only.empty() && query.name != only) continue;
       const std::string request = query.request.SerializeAsString();
       CheckEqual(query, *Call(*ours, kList, request), raw);
-      Statement statement(raw.db(), query.sql);
+      const Statement statement = raw.Prepare(query.sql);
       std::string out;
       std::vector<double> by_us, by_raw;
       for (int round = -1; round < rounds; ++round) {  // the first warms up
@@ -368,7 +307,7 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("List with filters beside the same queries in raw SQLite");
   absl::ParseCommandLine(argc, argv);
   const std::string folder = absl::GetFlag(FLAGS_folder);
-  if (folder.empty()) detente::Die("--folder is required");
+  if (folder.empty()) detente::bench::Die("--folder is required");
   if (absl::GetFlag(FLAGS_make) > 0) {
     detente::Make(folder, absl::GetFlag(FLAGS_make));
   } else {

@@ -6,11 +6,9 @@ import contextlib
 import importlib.util
 import json
 import pathlib
-import re
 import socket
 import sqlite3
 import statistics
-import struct
 import subprocess
 import sys
 import time
@@ -22,6 +20,7 @@ import grpc
 import pandas as pd
 from detente.v1 import query_service_pb2, release_pb2, release_service_pb2
 from google.protobuf.message import Message
+from h2load import frame, load
 from report import Result, Row, check
 from servers import BUILD, serve
 
@@ -80,24 +79,6 @@ def call(address: str, path: str, request: Message) -> bytes:
         return answer
 
 
-def load(url: str, calls: int, body: pathlib.Path | None = None) -> float:
-    """Calls a second by h2load."""
-    command = ["h2load", f"-n{calls}", f"-c{CONNECTIONS}"]
-    if body is None:
-        command += ["--h1"]
-    else:
-        command += [f"-m{STREAMS}", "-d", str(body)]
-        command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
-    done = subprocess.run([*command, url], capture_output=True, text=True, timeout=300)
-    check(done.returncode == 0, f"h2load: {done.stderr}")
-    speed = re.search(r"finished in .*?, ([\d.]+) req/s", done.stdout)
-    succeeded = re.search(r"(\d+) succeeded", done.stdout)
-    if not (speed and succeeded):
-        raise RuntimeError(f"h2load says something new:\n{done.stdout}")
-    check(int(succeeded[1]) == calls, f"{url}: {succeeded[1]} of {calls} answers")
-    return float(speed[1])
-
-
 @contextlib.contextmanager
 def python_service() -> Iterator[str]:
     process = subprocess.Popen(
@@ -143,9 +124,7 @@ def datasette() -> Iterator[str]:
 
 def throughput(rounds: int) -> dict[str, list[float]]:
     request = release_service_pb2.ListReleasesRequest(filter=FILTER)
-    data = request.SerializeToString()
-    body = FOLDER / "request"
-    body.write_bytes(b"\0" + struct.pack(">I", len(data)) + data)
+    body = frame(FOLDER / "request", request)
     measured: dict[str, list[float]] = {"ours": [], "python": [], "datasette": []}
     with (
         serve("detente-server", f"--store=sqlite:{FOLDER}/ours-{LARGE}.db") as ours,
@@ -162,13 +141,13 @@ def throughput(rounds: int) -> dict[str, list[float]]:
         check(names[0] == names[1] and len(names[0]) == 50, "the services answer other records")
         for round_ in range(rounds + 1):
             now = {
-                "ours": load(f"http://{ours.address}{LIST}", 6_000, body),
-                "python": load(f"http://{python}{LIST}", 600, body),
-                "datasette": load(datasette_url, 200),
+                "ours": load(f"http://{ours.address}{LIST}", 6_000, CONNECTIONS, STREAMS, body),
+                "python": load(f"http://{python}{LIST}", 600, CONNECTIONS, STREAMS, body),
+                "datasette": load(datasette_url, 200, CONNECTIONS),
             }
             if round_:  # the first warms up
                 for name, value in now.items():
-                    measured[name].append(value)
+                    measured[name].append(value.calls_s)
     return measured
 
 

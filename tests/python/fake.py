@@ -21,7 +21,7 @@ class Connection:
         self.requests: list[Any] = []
 
     def call(self, path: str, request: bytes, timeout: float | None = None) -> bytes:
-        message = _contract.method(path).request.FromString(request)
+        message = _contract.method(path).input.FromString(request)
         self.requests.append(message)
         answer = self.answers[path.rpartition("/")[2]]
         response = answer if isinstance(answer, Message) else answer(message)

@@ -87,7 +87,7 @@ def test_every_message_is_there_by_name() -> None:
     for resource in _contract.resources().values():
         assert resource.type_name in dir(detente)
         assert getattr(detente, resource.type_name) is resource.message
-        assert resource.get.request is getattr(detente.v1, f"Get{resource.type_name}Request")
+        assert resource.get.input is getattr(detente.v1, f"Get{resource.type_name}Request")
     assert set(detente.__all__) <= set(dir(detente))
     for module in (detente, detente.v1):
         with pytest.raises(AttributeError, match="Relase"):
@@ -277,7 +277,7 @@ def located(*pairs: tuple[str, list[str]]) -> list[loading.Located]:
 
 
 def test_commits_refer_to_themselves_and_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "_MAX_OPERATIONS", 3)
+    monkeypatch.setattr(loading, "MAX_OPERATIONS", 3)
     items = located(
         ("a", ["b", "elsewhere"]),
         ("b", ["c"]),
@@ -295,5 +295,5 @@ def test_commits_refer_to_themselves_and_those_before(monkeypatch: pytest.Monkey
     for part in parts:
         written |= set(part)
         assert all(targets[name] <= written for name in part)
-    monkeypatch.setattr(loading, "_MAX_OPERATIONS", 7)
+    monkeypatch.setattr(loading, "MAX_OPERATIONS", 7)
     assert len(list(loading._parts(items))) == 1

@@ -92,6 +92,38 @@ def test_search(found: Any) -> None:
     assert (requests[-1].at.revision, list(requests[-1].collections)) == (3, ["persons"])
 
 
+@pytest.mark.parametrize(
+    ("path", "answer", "sum"),
+    [
+        ("revision", {"sum": {"best": 0}, "count": 2}, 0),
+        ("revision", {"count": 0}, None),
+        ("birth_place.location.latitude", {"number": 0.0, "count": 1}, 0.0),
+        ("birth_place.location.latitude", {"count": 0}, None),
+    ],
+)
+def test_a_sum_without_any_values_is_none(path: str, answer: Any, sum: float | None) -> None:
+    groups = [group([], [answer])]
+    db, _ = fake.database(AggregateRecords=response("AggregateRecords")(groups=groups))
+    table = db.aggregate("persons", measures=f"sum({path})")
+    assert table.to_dicts() == [{f"sum({path})": sum}]
+    assert type(table[0][f"sum({path})"]) is type(sum)
+    assert table.text().splitlines()[1:] == ([] if sum is None else [f"{sum:,}"])
+
+
+def test_sums_of_records_without_the_field(db: detente.Database) -> None:
+    db.persons.create(display_name="Test Person 1")
+    path = "birth_place.location.latitude"
+    measures = [f"sum({path})", "sum(headcount)", "sum(headcount.best)"]
+    assert db.aggregate("persons", measures=measures[0])[0][measures[0]] is None
+    db.releases.create(display_name="Test release 1", region_code="XA")
+    [release] = db.aggregate("releases", measures=measures[1:])
+    assert release["sum(headcount)"] == (None, None, None)
+    assert release["sum(headcount.best)"] is None
+    db.releases.create(display_name="Test release 2", region_code="XA", headcount=0)
+    [release] = db.aggregate("releases", measures=measures[1:])
+    assert release["sum(headcount.best)"] == 0
+
+
 def test_search_says_when_there_is_more_or_nothing(found: Any) -> None:
     found.total_size, found.next_page_token = 30, "t"
     db, _ = fake.database(SearchRecords=found)

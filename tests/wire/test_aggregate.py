@@ -246,3 +246,43 @@ def test_what_is_wrong_with_a_request(client: Client) -> None:
         last_day={"year": 2030, "month": 1, "day": 1},
         step=1,
     )
+
+
+def test_an_answer_has_at_most_four_million_bytes(client: Client) -> None:
+    """More than that is an error that says which argument makes it less; it is never cut short."""
+    person = client.contract.new("detente.v1.Person", display_name="Test Person 1")
+    client.of("persons").create(person, "p1")
+    total = 8_000
+    for start in range(0, total, 1000):
+        client.batch_write(
+            *(
+                {"create": {"record": wordy(client, i), "record_id": f"wordy-{i}"}}
+                for i in range(start, start + 1000)
+            )
+        )
+    question = {"filter": "name:detentions/wordy-*", "group_paths": ["note"]}
+    failure = refuses(
+        INVALID, "LIMIT_EXCEEDED", aggregate, client, "detentions", **question, max_groups=10_000
+    )
+    assert failure.fields == ["max_groups"]
+    assert "more than 4000000 bytes; ask for fewer groups" in failure.message
+    answer = aggregate(client, "detentions", **question, max_groups=6_000)
+    assert (len(answer.groups), answer.total_groups) == (6_000, total)
+    assert 3_600_000 < answer.ByteSize() < 4_000_000
+
+    days: dict[str, Any] = {"first_day": {"year": 2020, "month": 1, "day": 1}, "step": 4}
+    days |= {"collection": "detentions", "last_day": {"year": 2020, "month": 12, "day": 31}}
+    days["group_path"] = "note"
+    every = question["filter"]
+    failure = refuses(INVALID, "LIMIT_EXCEEDED", ask, client, "ComputeStock", filter=every, **days)
+    assert failure.fields == ["step"]
+    assert "more than 4000000 bytes; take a longer step, or fewer" in failure.message
+    fewer = f"{every} AND name < detentions/wordy-6"
+    assert 4_000 < len(ask(client, "ComputeStock", filter=fewer, **days).series) < 6_000
+
+
+def wordy(client: Client, number: int) -> Any:
+    made = client.contract.new("detente.v1.Detention", person="persons/p1", region_code="XA")
+    made.start_date.edtf = "2020"
+    made.note = f"{number} {'word ' * 120}"
+    return made

@@ -155,6 +155,9 @@ def test_a_source_that_supports_everything_has_the_record(
     assert records.get(created.name, as_told_by=third.name).name == created.name
     assert not records.pages(as_told_by=third.name)
     assert [r.name for r in records.pages(as_told_by=other.name)] == [created.name]
+    # It is told, although nothing is left of it by the mask.
+    told = records.call("list", as_told_by=other.name, read_mask=["delete_time"])
+    assert [r.ByteSize() for r in records.rows(told)] == [0]
 
 
 def test_reviewed_only(its_world: World, records: Collection) -> None:

@@ -183,6 +183,28 @@ def test_what_has_no_date_comes_last(releases: Collection, direction: str) -> No
             assert one.name < next_one.name
 
 
+@pytest.mark.parametrize("bound", ["earliest", "latest"])
+@pytest.mark.parametrize("direction", ["", " desc"])
+def test_what_lacks_a_bound_comes_last(client: Client, bound: str, direction: str) -> None:
+    measures = client.of("measures")
+    if not measures.list().measures:
+        for i, edtf in enumerate(["../2025", "2025/..", "2024", "2026-02", "", "2024", "../2023"]):
+            record = measures.resource.new(display_name=f"Test measure {i}")
+            if edtf:
+                record.start_date.edtf = edtf
+            else:
+                record.start_date.state = 2  # UNKNOWN
+            measures.create(record, f"m{i}")
+    found = measures.pages(order_by=f"start_date.{bound}{direction}", page_size=2)
+    days = [getattr(r.start_date, bound) if r.start_date.HasField(bound) else None for r in found]
+    known = [(day.year, day.month, day.day) for day in days if day is not None]
+    assert len(known) == (4 if bound == "earliest" else 5)
+    assert days[len(known) :] == [None] * (7 - len(known))
+    assert known == sorted(known, reverse=bool(direction))
+    lacking = [r.name for r in found[len(known) :]]
+    assert lacking == sorted(lacking)
+
+
 def test_pages_hold_still_while_others_write(client: Client) -> None:
     collection = client.of("measures")
     for i in range(40):
@@ -269,6 +291,12 @@ def test_bad_arguments(releases: Collection) -> None:
     for text in ("(", "nothing = 1", "headcount.best = x", "mechanism = PARDONED"):
         refuses_fields(["filter"], releases.list, filter=text)
     refuses(INVALID, "LIMIT_EXCEEDED", releases.list, filter="x" * 9_000)
+    # Names have their collection.
+    for text in ("name = r007", 'participants.person:"p1"', 'any(citations, (source = "s"))'):
+        refuses_fields(["filter"], releases.list, filter=text)
+    error = refuses(INVALID, "INVALID_FIELD", releases.list, filter="name = r007")
+    assert "did you mean `releases/r007`?" in error.message
+    assert len(releases.pages(filter='name = "releases/*"')) == 108
     for text in ("nothing", "participants.person", "headcount.best sideways", "note,"):
         refuses_fields(["order_by"], releases.list, order_by=text)
     # All that is wrong is told.

@@ -290,7 +290,7 @@ class Compiler {
 
 // The second bound of a date after the first: both are absent at once.
 bool IsSecondBound(const std::vector<Order>& order, size_t at, const Table& table) {
-  if (at == 0 || order[at].column < 1) return false;
+  if (at == 0 || order[at].column < 1 || order[at].none) return false;
   return table.columns[order[at].column].role == Column::Role::kLatest &&
          order[at - 1].column == order[at].column - 1;
 }
@@ -303,17 +303,23 @@ bool MayLack(int column, const Table& table) {
   return of.default_is_unset || std::holds_alternative<std::monostate>(of.empty);
 }
 
-std::string HasValueSql(int column, const Table& table) {
-  if (column == kRowDeleteTime) return "k.delete_time <> 0";
-  return HasValue(table.columns[column], ColumnSql(column, table));
+std::string HasValueSql(const Order& order, const Table& table) {
+  if (order.column == kRowDeleteTime) return "k.delete_time <> 0";
+  const Column& column = table.columns[order.column];
+  const std::string name = ColumnSql(order.column, table);
+  if (!order.none) return HasValue(column, name);
+  const bool first = column.role == Column::Role::kEarliest;  // no bound is before, or behind, all
+  return absl::StrCat(name, first ? " > " : " < ", *order.none);
 }
 
-std::string LacksValueSql(int column, const Table& table) {
-  return absl::StrCat("((", HasValueSql(column, table), ") IS NOT TRUE)");
+std::string LacksValueSql(const Order& order, const Table& table) {
+  return absl::StrCat("((", HasValueSql(order, table), ") IS NOT TRUE)");
 }
 
-bool Lacks(const Value& value, int column, const Table& table) {
+bool Lacks(const Value& value, const Order& order, const Table& table) {
+  const int column = order.column;
   if (std::holds_alternative<std::monostate>(value)) return true;
+  if (order.none && value == Value(*order.none)) return true;
   if (column != kRowDeleteTime && (column < 0 || !table.columns[column].default_is_unset)) {
     return false;
   }
@@ -374,8 +380,8 @@ std::vector<Pass> PassesOf(const std::vector<Order>& order, const Table& table) 
 
 PassSql CompilePass(Pass pass, const std::vector<Order>& order, const Table& table) {
   PassSql sql;
-  if (pass == Pass::kWithValue) sql.has_value = HasValueSql(order[0].column, table);
-  if (pass == Pass::kWithoutValue) sql.has_value = LacksValueSql(order[0].column, table);
+  if (pass == Pass::kWithValue) sql.has_value = HasValueSql(order[0], table);
+  if (pass == Pass::kWithoutValue) sql.has_value = LacksValueSql(order[0], table);
   for (size_t i = FirstOf(pass, order, table); i < order.size(); ++i) {
     const std::string name = ColumnSql(order[i].column, table);
     const char* const direction = order[i].descending ? " DESC" : "";
@@ -384,11 +390,10 @@ PassSql CompilePass(Pass pass, const std::vector<Order>& order, const Table& tab
       sql.orders.push_back(direction);
       continue;
     }
-    sql.keys.push_back(LacksValueSql(order[i].column, table));
+    sql.keys.push_back(LacksValueSql(order[i], table));
     sql.orders.emplace_back("");
     // Zero and NULL are equals among the rows without a value.
-    sql.keys.push_back(
-        absl::StrCat("iif(", HasValueSql(order[i].column, table), ", ", name, ", NULL)"));
+    sql.keys.push_back(absl::StrCat("iif(", HasValueSql(order[i], table), ", ", name, ", NULL)"));
     sql.orders.push_back(direction);
   }
   sql.keys.emplace_back("k.id");
@@ -405,7 +410,7 @@ std::vector<int> AfterColumns(const std::vector<Order>& order) {
 
 std::optional<Sql> CompileAfter(Pass pass, const std::vector<Order>& order, const Table& table,
                                 const std::vector<Value>& values, const std::string& id) {
-  const bool lacks = !order.empty() && Lacks(values[0], order[0].column, table);
+  const bool lacks = !order.empty() && Lacks(values[0], order[0], table);
   if (pass == Pass::kWithValue && lacks) return std::nullopt;
   if (pass == Pass::kWithoutValue && !lacks) return Sql{"1", {}};
   const size_t first = FirstOf(pass, order, table);
@@ -431,13 +436,12 @@ std::optional<Sql> CompileAfter(Pass pass, const std::vector<Order>& order, cons
     const std::string name = ColumnSql(order[i].column, table);
     const bool plain = IsPlain(pass, order, i, table);
     Sql beyond, equal;
-    if (!plain && Lacks(values[i], order[i].column, table)) {
-      equal.text = LacksValueSql(order[i].column, table);
+    if (!plain && Lacks(values[i], order[i], table)) {
+      equal.text = LacksValueSql(order[i], table);
     } else {
       beyond.text = absl::StrCat(name, order[i].descending ? " < ?" : " > ?");
       if (!plain)
-        beyond.text =
-            absl::StrCat("(", beyond.text, " OR ", LacksValueSql(order[i].column, table), ")");
+        beyond.text = absl::StrCat("(", beyond.text, " OR ", LacksValueSql(order[i], table), ")");
       beyond.values.push_back(values[i]);
       equal = {absl::StrCat(name, " = ?"), {values[i]}};
     }

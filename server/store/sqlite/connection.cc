@@ -46,7 +46,7 @@ absl::StatusOr<sqlite3_stmt*> Connection::PrepareText(const std::string& sql) {
     sqlite3_stmt* statement = nullptr;
     if (sqlite3_prepare_v3(db_, sql.c_str(), static_cast<int>(sql.size()),
                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
-      return StoreError(sqlite3_extended_errcode(db_), "read", sqlite3_errmsg(db_));
+      return Failed("read");
     }
     found = texts_.emplace(sql, Kept{statement}).first;
   }
@@ -60,7 +60,7 @@ absl::Status StoreError(int code, absl::string_view doing, absl::string_view det
       return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
                    absl::StrCat("the store's disk is full (", doing, "); nothing was applied"));
     case SQLITE_INTERRUPT:
-      return Error(absl::StatusCode::kAborted, v1::ERASED, "an erasure ended the read; read again");
+      return EndedByErasure();
     case SQLITE_READONLY:
       return Error(absl::StatusCode::kFailedPrecondition, v1::STORE_READ_ONLY,
                    absl::StrCat("the store can't be written (", doing, ")"));

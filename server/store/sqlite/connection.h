@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <shared_mutex>
@@ -93,9 +94,14 @@ class Statement {
   int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
   double Real(int column) const { return sqlite3_column_double(statement_, column); }
   std::string Text(int column) const {
+    std::string text;
+    ReadText(column, &text);
+    return text;
+  }
+  void ReadText(int column, std::string* text) const {
     const void* data = sqlite3_column_blob(statement_, column);
-    if (data == nullptr) return "";
-    return std::string(static_cast<const char*>(data), sqlite3_column_bytes(statement_, column));
+    if (data == nullptr) return text->clear();
+    text->assign(static_cast<const char*>(data), sqlite3_column_bytes(statement_, column));
   }
 
   Value ReadValue(int column) const {
@@ -113,15 +119,19 @@ class Statement {
 
   Version ReadVersion() const {
     Version version;
-    version.id = Text(0);
-    version.uid = Text(1);
-    version.since = Int(2);
-    version.create_time = Int(3);
-    version.update_time = Int(4);
-    version.delete_time = Int(5);
-    version.payload = Text(6);
-    version.salt = Text(7);
+    ReadVersion(&version);
     return version;
+  }
+  // Into one whose room may be used again.
+  void ReadVersion(Version* version) const {
+    ReadText(0, &version->id);
+    ReadText(1, &version->uid);
+    version->since = Int(2);
+    version->create_time = Int(3);
+    version->update_time = Int(4);
+    version->delete_time = Int(5);
+    ReadText(6, &version->payload);
+    ReadText(7, &version->salt);
   }
 
  private:
@@ -152,8 +162,7 @@ class Connection {
 
   absl::Status Execute(absl::string_view sql) {
     int code = sqlite3_exec(db_, std::string(sql).c_str(), nullptr, nullptr, nullptr);
-    if (code == SQLITE_OK) return absl::OkStatus();
-    return StoreError(sqlite3_extended_errcode(db_), "written", sqlite3_errmsg(db_));
+    return code == SQLITE_OK ? absl::OkStatus() : Failed("written");
   }
 
   // `sql` must be a literal, or live as long as the connection.
@@ -161,7 +170,7 @@ class Connection {
     sqlite3_stmt*& statement = statements_[sql];
     if (statement == nullptr && sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT,
                                                    &statement, nullptr) != SQLITE_OK) {
-      return StoreError(sqlite3_extended_errcode(db_), "read", sqlite3_errmsg(db_));
+      return Failed("read");
     }
     return statement;
   }
@@ -170,7 +179,7 @@ class Connection {
   absl::StatusOr<std::unique_ptr<Statement>> Once(const std::string& sql) {
     sqlite3_stmt* statement = nullptr;
     if (sqlite3_prepare_v2(db_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) {
-      return StoreError(sqlite3_extended_errcode(db_), "read", sqlite3_errmsg(db_));
+      return Failed("read");
     }
     return std::make_unique<Statement>(statement, Statement::Use::kOnce);
   }
@@ -188,15 +197,29 @@ class Connection {
   // of one connection at once.
   absl::StatusOr<sqlite3_stmt*> PrepareText(const std::string& sql);
 
+  // Ends the statement that runs, and the next one; by any thread. The connection is then of no
+  // more use.
+  void Interrupt() {
+    interrupted_ = true;
+    sqlite3_interrupt(db_);
+  }
+
   sqlite3* db() { return db_; }
 
  private:
+  // Of a full-text table whose opening was interrupted SQLite says SQLITE_ERROR.
+  absl::Status Failed(absl::string_view doing) {
+    const int code = interrupted_ ? SQLITE_INTERRUPT : sqlite3_extended_errcode(db_);
+    return StoreError(code, doing, sqlite3_errmsg(db_));
+  }
+
   struct Kept {
     sqlite3_stmt* statement = nullptr;
     int64_t used = 0;
   };
 
   sqlite3* db_ = nullptr;
+  std::atomic<bool> interrupted_ = false;
   std::map<const char*, sqlite3_stmt*> statements_;
   std::unordered_map<std::string, Kept> texts_;
   int64_t uses_ = 0;

@@ -76,9 +76,9 @@ class Watch {
   }
   Watch(const Watch&) = delete;
 
-  // What ended a statement: the check, or something else.
+  // What ended a read: the check, or something else.
   absl::Status Reason(const absl::Status& status) const {
-    return run_.status().ok() ? status : run_.status();
+    return status.ok() || run_.status().ok() ? status : run_.status();
   }
 
  private:
@@ -127,6 +127,7 @@ class SelectionSql {
   SelectionSql(const Table& table, const Selection& selection, bool newest)
       : table_(table), selection_(selection), newest_(newest) {}
 
+  const Table& table() const { return table_; }
   bool newest() const { return newest_; }
 
   // Whether its rows can be read in their order by an index.
@@ -250,59 +251,93 @@ absl::StatusOr<std::vector<Value>> SqliteSession::ValuesAfter(const Table& table
     }
     return values;
   }
-  return Error(absl::StatusCode::kAborted, v1::PAGE_TOKEN_EXPIRED,
-               "page_token: the last record of the page before has been erased; list again");
+  return Error(absl::StatusCode::kNotFound, v1::RECORD_NOT_FOUND,
+               absl::StrCat(table.collection, "/", selection.after, ": no such record at revision ",
+                            selection.view.revision));
 }
 
-absl::Status SqliteSession::Select(absl::string_view collection, const Selection& selection,
-                                   absl::FunctionRef<bool(Version&)> visit) {
+absl::Status SqliteSession::Selected(
+    absl::string_view collection, const Selection& selection,
+    absl::FunctionRef<absl::Status(const CollectionSql&, SelectionSql&)> read) {
   auto turn = ReadTurn();
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
-  const Table& table = (*sql)->table;
   // Open until the end: all that follows is of one state.
   DETENTE_PREPARE(state, db_, kNewestRevision);
-  auto newest = StartSelection(table, selection, &state);
-  if (!newest.ok()) return newest.status();
+  auto row = state.Step("read");
+  if (!row.ok()) return row.status();
+  const Revision newest = *row ? state.Int(0) : 0;
+  if (absl::Status s = CheckDerived((*sql)->table); !s.ok()) return s;
+  // Where the view is of the newest revision, the heads are all it sees.
+  SelectionSql select((*sql)->table, selection, selection.view.revision >= newest);
   const Watch watch(db_, run_, selection);
-  SelectionSql select(table, selection, *newest);
-  if (absl::Status s = ChoosePlan(selection, &select); !s.ok()) return watch.Reason(s);
+  return watch.Reason(read(**sql, select));
+}
+
+absl::Status SqliteSession::EachPass(const Selection& selection, SelectionSql& select,
+                                     absl::FunctionRef<absl::Status(const Sql&, int64_t*)> read) {
+  if (absl::Status s = ChoosePlan(selection, &select); !s.ok()) return s;
   std::vector<Value> after;
   if (!selection.after.empty()) {
-    auto values = ValuesAfter(table, selection);
-    if (!values.ok()) return watch.Reason(values.status());
+    auto values = ValuesAfter(select.table(), selection);
+    if (!values.ok()) return values.status();
     after = *std::move(values);
   }
   int64_t left = selection.limit;
-  for (const Pass pass : PassesOf(selection.order, table)) {
+  for (const Pass pass : PassesOf(selection.order, select.table())) {
     if (left == 0) break;
     auto keys = select.Keys(pass, after, left);
     if (!keys.ok()) return keys.status();
     if (!keys->has_value()) continue;
-    const Sql text = *newest ? select.Heads(**std::move(keys)) : **std::move(keys);
-    auto prepared = db_.PrepareText(text.text);
+    const Sql text = select.newest() ? select.Heads(**std::move(keys)) : **std::move(keys);
+    if (absl::Status s = read(text, &left); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::Select(absl::string_view collection, const Selection& selection,
+                                   absl::FunctionRef<bool(Version&)> visit) {
+  return Selected(collection, selection, [&](const CollectionSql& sql, SelectionSql& select) {
+    Version version;
+    return EachPass(selection, select, [&](const Sql& text, int64_t* left) -> absl::Status {
+      auto prepared = db_.PrepareText(text.text);
+      if (!prepared.ok()) return prepared.status();
+      Statement rows(*prepared);
+      Bind(text.values, &rows);
+      while (true) {
+        auto row = rows.Step("read");
+        if (!row.ok() || !*row) return row.status();
+        if (*left > 0) --*left;
+        if (select.newest()) {
+          rows.ReadVersion(&version);
+        } else {
+          version.superseded = rows.Int(1) != 0;
+          DETENTE_PREPARE(get, db_,
+                          (version.superseded ? sql.get_past_number : sql.get_number).c_str());
+          row = get.Bind(rows.Int(0)).Step("read");
+          if (!row.ok()) return row.status();
+          if (!*row) return absl::DataLossError("a version is missing");
+          get.ReadVersion(&version);
+        }
+        if (visit(version)) continue;
+        *left = 0;
+        return absl::OkStatus();
+      }
+    });
+  });
+}
+
+absl::Status SqliteSession::EachTable(const SelectionSql& select, const std::string& wanted,
+                                      absl::FunctionRef<absl::Status(Statement&)> read) {
+  for (const bool past : {false, true}) {
+    if (past && select.newest()) break;
+    auto text = select.From(past);
+    if (!text.ok()) return text.status();
+    auto prepared = db_.PrepareText(absl::StrCat("SELECT ", wanted, text->text));
     if (!prepared.ok()) return prepared.status();
     Statement rows(*prepared);
-    Bind(text.values, &rows);
-    while (true) {
-      auto row = rows.Step("read");
-      if (!row.ok()) return watch.Reason(row.status());
-      if (!*row) break;
-      if (left > 0) --left;
-      if (*newest) {
-        Version version = rows.ReadVersion();
-        if (!visit(version)) return absl::OkStatus();
-        continue;
-      }
-      const bool past = rows.Int(1) != 0;
-      DETENTE_PREPARE(get, db_, (past ? (*sql)->get_past_number : (*sql)->get_number).c_str());
-      row = get.Bind(rows.Int(0)).Step("read");
-      if (!row.ok()) return watch.Reason(row.status());
-      if (!*row) return absl::DataLossError("a version is missing");
-      Version version = get.ReadVersion();
-      version.superseded = past;
-      if (!visit(version)) return absl::OkStatus();
-    }
+    Bind(text->values, &rows);
+    if (absl::Status s = read(rows); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
@@ -310,109 +345,108 @@ absl::Status SqliteSession::Select(absl::string_view collection, const Selection
 absl::Status SqliteSession::Scan(absl::string_view collection, const Selection& selection,
                                  absl::Span<const int> columns,
                                  absl::FunctionRef<bool(absl::Span<const Value>)> visit) {
-  auto turn = ReadTurn();
-  auto sql = shared_->Find(collection);
-  if (!sql.ok()) return sql.status();
-  const Table& table = (*sql)->table;
-  DETENTE_PREPARE(state, db_, kNewestRevision);
-  auto newest = StartSelection(table, selection, &state);
-  if (!newest.ok()) return newest.status();
-  const Watch watch(db_, run_, selection);
-  const SelectionSql select(table, selection, *newest);
-  std::vector<std::string> names;
-  names.reserve(columns.size());
-  for (const int column : columns) names.push_back(ColumnSql(column, table));
-  std::vector<Value> values(columns.size());
-  int64_t left = selection.limit;
-  for (const bool past : {false, true}) {
-    if (past && *newest) break;
-    auto text = select.From(past);
-    if (!text.ok()) return text.status();
-    auto prepared = db_.PrepareText(
-        absl::StrCat("SELECT ", names.empty() ? "1" : absl::StrJoin(names, ", "), text->text));
-    if (!prepared.ok()) return prepared.status();
-    Statement rows(*prepared);
-    Bind(text->values, &rows);
-    while (left != 0) {
-      auto row = rows.Step("read");
-      if (!row.ok()) return watch.Reason(row.status());
-      if (!*row) break;
-      if (left > 0) --left;
-      for (size_t i = 0; i < values.size(); ++i) values[i] = rows.ReadValue(static_cast<int>(i));
-      if (!visit(values)) return absl::OkStatus();
-    }
+  return Selected(collection, selection, [&](const CollectionSql& sql, SelectionSql& select) {
+    std::vector<std::string> names;
+    names.reserve(columns.size());
+    for (const int column : columns) names.push_back(ColumnSql(column, sql.table));
+    std::vector<Value> values(columns.size());
+    int64_t left = selection.limit;
+    return EachTable(select, names.empty() ? "1" : absl::StrJoin(names, ", "),
+                     [&](Statement& rows) -> absl::Status {
+                       while (left != 0) {
+                         auto row = rows.Step("read");
+                         if (!row.ok() || !*row) return row.status();
+                         if (left > 0) --left;
+                         for (size_t i = 0; i < values.size(); ++i) {
+                           values[i] = rows.ReadValue(static_cast<int>(i));
+                         }
+                         if (!visit(values)) left = 0;
+                       }
+                       return absl::OkStatus();
+                     });
+  });
+}
+
+absl::StatusOr<int64_t> SqliteSession::CountRows(const Sql& from) {
+  auto prepared = db_.PrepareText(absl::StrCat("SELECT count(*)", from.text));
+  if (!prepared.ok()) return prepared.status();
+  Statement rows(*prepared);
+  Bind(from.values, &rows);
+  auto row = rows.Step("read");
+  if (!row.ok()) return row.status();
+  return rows.Int(0);
+}
+
+// All that match, without a look at each one's delete_time; then those of the deleted ones, where
+// these are few.
+absl::StatusOr<std::optional<int64_t>> SqliteSession::CountByIndex(const Selection& selection,
+                                                                   const SelectionSql& select) {
+  const bool everything = selection.heads.kind == Condition::Kind::kTrue;
+  const std::string& collection = select.table().collection;
+  const std::string of_deleted =
+      absl::StrCat(" FROM keys_", collection, " AS k INDEXED BY ",
+                   Quoted(absl::StrCat(collection, ".delete_time")), " WHERE k.delete_time <> 0");
+  if (!everything && !selection.show_deleted) {
+    const int64_t many = shared_->options.many_rows;
+    auto deleted = CountRows({absl::StrCat(" FROM (SELECT 1", of_deleted, " LIMIT ?)"), {many}});
+    if (!deleted.ok()) return deleted.status();
+    if (*deleted >= many) return std::nullopt;
   }
-  return absl::OkStatus();
+  auto condition = CompileCondition(selection.heads, select.table(), /*past=*/false);
+  if (!condition.ok()) return condition.status();
+  Sql all{absl::StrCat(" FROM keys_", collection, " AS k"), {}};
+  // SQLite counts by the smallest index where there is no condition at all.
+  if (!everything) {
+    all.text += " WHERE ";
+    all.Add(*condition);
+  }
+  auto count = CountRows(all);
+  if (!count.ok()) return count.status();
+  if (selection.show_deleted) return *count;
+  // SQLite uses no index for what stands behind a plus.
+  Sql gone{absl::StrCat(of_deleted, " AND +("), {}};
+  gone.Add(*condition);
+  gone.text += ')';
+  auto deleted = CountRows(gone);
+  if (!deleted.ok()) return deleted.status();
+  return *count - *deleted;
 }
 
 absl::StatusOr<int64_t> SqliteSession::Count(absl::string_view collection,
                                              const Selection& selection) {
-  auto turn = ReadTurn();
-  auto sql = shared_->Find(collection);
-  if (!sql.ok()) return sql.status();
-  const Table& table = (*sql)->table;
-  DETENTE_PREPARE(state, db_, kNewestRevision);
-  auto newest = StartSelection(table, selection, &state);
-  if (!newest.ok()) return newest.status();
-  const Watch watch(db_, run_, selection);
-  const SelectionSql select(table, selection, *newest);
   int64_t count = 0;
-  if (*newest && selection.heads.kind == Condition::Kind::kTrue) {
-    // By the smallest index, and that of the deleted ones.
-    auto all = db_.Number(absl::StrCat("SELECT count(*) FROM keys_", collection));
-    if (!all.ok() || selection.show_deleted) return all;
-    auto deleted = db_.Number(
-        absl::StrCat("SELECT count(*) FROM keys_", collection, " WHERE delete_time <> 0"));
-    if (!deleted.ok()) return deleted;
-    return *all - *deleted;
-  }
-  for (const bool past : {false, true}) {
-    if (past && *newest) break;
-    auto text = select.From(past);
-    if (!text.ok()) return text.status();
-    auto prepared = db_.PrepareText(absl::StrCat("SELECT count(*)", text->text));
-    if (!prepared.ok()) return prepared.status();
-    Statement rows(*prepared);
-    Bind(text->values, &rows);
-    auto row = rows.Step("read");
-    if (!row.ok()) return watch.Reason(row.status());
-    count += rows.Int(0);
-  }
+  auto add = [&](const CollectionSql&, SelectionSql& select) -> absl::Status {
+    if (select.newest()) {
+      auto found = CountByIndex(selection, select);
+      if (!found.ok()) return found.status();
+      count = found->value_or(0);
+      if (found->has_value()) return absl::OkStatus();
+    }
+    return EachTable(select, "count(*)", [&](Statement& rows) {
+      auto row = rows.Step("read");
+      if (row.ok()) count += rows.Int(0);
+      return row.status();
+    });
+  };
+  if (absl::Status s = Selected(collection, selection, add); !s.ok()) return s;
   return count;
 }
 
 absl::StatusOr<Plan> SqliteSession::Explain(absl::string_view collection,
                                             const Selection& selection) {
-  auto turn = ReadTurn();
-  auto sql = shared_->Find(collection);
-  if (!sql.ok()) return sql.status();
-  const Table& table = (*sql)->table;
-  DETENTE_PREPARE(state, db_, kNewestRevision);
-  auto newest = StartSelection(table, selection, &state);
-  if (!newest.ok()) return newest.status();
-  SelectionSql select(table, selection, *newest);
-  if (absl::Status s = ChoosePlan(selection, &select); !s.ok()) return s;
   Plan plan;
-  for (const Pass pass : PassesOf(selection.order, table)) {
-    std::vector<Value> after;
-    if (!selection.after.empty()) {
-      auto values = ValuesAfter(table, selection);
-      if (!values.ok()) return values.status();
-      after = *std::move(values);
-    }
-    auto keys = select.Keys(pass, after, selection.limit);
-    if (!keys.ok()) return keys.status();
-    if (!keys->has_value()) continue;
-    const Sql text = *newest ? select.Heads(**std::move(keys)) : **std::move(keys);
-    auto explain = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", text.text));
-    if (!explain.ok()) return explain.status();
-    while (true) {
-      auto row = (*explain)->Step("read");
-      if (!row.ok()) return row.status();
-      if (!*row) break;
-      AddStep(collection, (*explain)->Text(3), &plan);
-    }
-  }
+  auto explain = [&](const CollectionSql&, SelectionSql& select) {
+    return EachPass(selection, select, [&](const Sql& text, int64_t*) -> absl::Status {
+      auto steps = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", text.text));
+      if (!steps.ok()) return steps.status();
+      while (true) {
+        auto row = (*steps)->Step("read");
+        if (!row.ok() || !*row) return row.status();
+        AddStep(collection, (*steps)->Text(3), &plan);
+      }
+    });
+  };
+  if (absl::Status s = Selected(collection, selection, explain); !s.ok()) return s;
   return plan;
 }
 
@@ -433,16 +467,6 @@ void SqliteSession::AddStep(absl::string_view collection, std::string step, Plan
     plan->indexes.push_back(index);
   }
   plan->steps.push_back(std::move(step));
-}
-
-// Whether the view is of the newest revision: then the heads are all it sees. Begins to read.
-absl::StatusOr<bool> SqliteSession::StartSelection(const Table& table, const Selection& selection,
-                                                   Statement* state) {
-  auto row = state->Step("read");
-  if (!row.ok()) return row.status();
-  const Revision newest = *row ? state->Int(0) : 0;
-  if (absl::Status s = CheckDerived(table); !s.ok()) return s;
-  return selection.view.revision >= newest;
 }
 
 }  // namespace detente::store

@@ -58,19 +58,20 @@ absl::Status SqliteSession::List(absl::string_view collection, absl::string_view
   if (!sql.ok()) return sql.status();
   DETENTE_PREPARE(list, db_, (*sql)->list.c_str());
   list.Bind(after);
+  Version version;
   while (true) {
     auto row = list.Step("read");
     if (!row.ok()) return row.status();
     if (!*row) return absl::OkStatus();
     if (list.Int(2) <= view.revision) {
       if (!show_deleted && list.Int(5) != 0) continue;
-      Version version = list.ReadVersion();
+      list.ReadVersion(&version);
       if (!visit(version)) return absl::OkStatus();
     } else {
-      auto version = GetPast(**sql, list.Text(0), view);
-      if (!version.ok()) return version.status();
-      if (!version->has_value() || (!show_deleted && (*version)->delete_time != 0)) continue;
-      if (!visit(**version)) return absl::OkStatus();
+      auto past = GetPast(**sql, list.Text(0), view);
+      if (!past.ok()) return past.status();
+      if (!past->has_value() || (!show_deleted && (*past)->delete_time != 0)) continue;
+      if (!visit(**past)) return absl::OkStatus();
     }
   }
 }

@@ -36,6 +36,7 @@ class SelectionRun {
 };
 
 class SelectionSql;  // in select.cc
+struct Sql;          // in compile.h
 
 class SqliteSession : public Writer {
  public:
@@ -116,7 +117,7 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::optional<std::string>> KeptLeaf(absl::string_view collection,
                                                       absl::string_view id,
                                                       Revision since) override;
-  void Interrupt() override { sqlite3_interrupt(db_.db()); }
+  void Interrupt() override { db_.Interrupt(); }
 
   absl::Status Begin() override;
   absl::Status BeginCommit() override;
@@ -190,10 +191,20 @@ class SqliteSession : public Writer {
 
   // select.cc
   absl::Status AddFunctions();
-  absl::StatusOr<bool> StartSelection(const Table& table, const Selection& selection,
-                                      Statement* state);
+  // Reads a selection: all in one state of the store, and ended where its check says so.
+  absl::Status Selected(absl::string_view collection, const Selection& selection,
+                        absl::FunctionRef<absl::Status(const CollectionSql&, SelectionSql&)> read);
+  // Within it. `read` counts the rows that are left down, and ends it with 0.
+  absl::Status EachPass(const Selection& selection, SelectionSql& select,
+                        absl::FunctionRef<absl::Status(const Sql&, int64_t* left)> read);
+  // Within it: `wanted` of the newest versions, then of superseded ones.
+  absl::Status EachTable(const SelectionSql& select, const std::string& wanted,
+                         absl::FunctionRef<absl::Status(Statement&)> read);
   absl::Status ChoosePlan(const Selection& selection, SelectionSql* select);
   absl::StatusOr<std::vector<Value>> ValuesAfter(const Table& table, const Selection& selection);
+  absl::StatusOr<int64_t> CountRows(const Sql& from);
+  absl::StatusOr<std::optional<int64_t>> CountByIndex(const Selection& selection,
+                                                      const SelectionSql& select);
   static void AddStep(absl::string_view collection, std::string step, Plan* plan);
 
   absl::Status Supersede(const CollectionSql& sql, const Version& version, const Derived& derived);

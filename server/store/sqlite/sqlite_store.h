@@ -18,7 +18,8 @@ struct SqliteOptions {
   bool read_only = false;         // no writer; beside another process that writes
   std::string vfs;                // a SQLite VFS by name; empty = the system's
   int checkpoint_pages = 16'384;  // the log is copied back when it is this long: 64 MiB
-  int64_t many_rows = 5'000;      // a page of more rows is found by walking the index of its order
+  int64_t many_rows = 5'000;      // a page of more rows is found by walking the index of its order;
+                                  // fewer deleted ones are taken off a count
   bool sync = true;  // false = a crash of the machine may lose acknowledged commits; for tests
 };
 

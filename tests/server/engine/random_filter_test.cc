@@ -63,6 +63,7 @@ Ids Expected(RandomStore& records, const Case& c, const query::Filter& filter,
           (value == store::Value(std::string()) || value == store::Value(int64_t{0}))) {
         value = {};
       }
+      if (key.none && value == store::Value(*key.none)) value = {};
       keys.push_back(std::move(value));
     }
     found.emplace_back(std::move(keys), row.version.id);

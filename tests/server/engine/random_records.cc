@@ -212,6 +212,11 @@ std::string RandomFilter::Comparison(const Path& path) {
     return compare({"=", "!=", ":"}, Quoted(absl::StrCat(collection, "/r", dice_.Below(9))));
   }
   if (dice_.OneIn(4)) {
+    if (IsReference(field)) {
+      return compare(
+          {"=", "!=", ":"},
+          Quoted(dice_.Of<std::string>({"*", "*/r*", "persons/*", "organizations/*1", "*/r1"})));
+    }
     return compare({"=", "!=", ":"},
                    Quoted(dice_.Of<std::string>({"*", "Test*", "*Person*", "*17", "T*t", "B*",
                                                  "persons/*", "a\\*b", "*/r1"})));
@@ -306,8 +311,9 @@ std::string RandomFilter::Order() {
     for (int tries = 0; tries < 50; ++tries) {
       const Path path = RandomPath(type_, false);
       const std::string name = NameOf(path);
-      // A date is ordered as a whole; long texts are not.
-      if (path.back()->containing_type() == DateType() || name == "text") continue;
+      // A date is ordered as a whole, or by a bound; long texts are not.
+      const bool bound = path.back()->message_type() == DayType();
+      if ((path.back()->containing_type() == DateType() && !bound) || name == "text") continue;
       if (std::find_if(keys.begin(), keys.end(), [&](const std::string& key) {
             return absl::StartsWith(key, name);
           }) != keys.end()) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "detente/v1/release.pb.h"
 #include "detente/v1/specimen.pb.h"
+#include "detente/v1/statement.pb.h"
 #include "error/error.h"
 #include "google/rpc/error_details.pb.h"
 #include "query/filter.h"
@@ -59,6 +60,44 @@ TEST(FilterErrorsTest, Syntax) {
       {"possibly(effective_date,)", "at byte 24: an argument expected, got `)`"},
       {"note = - 3", "at byte 7: a value expected after `=`, got `-`"},
   });
+}
+
+// Such a comparison would be false of every record, and nobody would know why.
+TEST(FilterErrorsTest, NamesWithoutTheirCollection) {
+  ExpectRefused({
+      {"name = \"by-2025\"",
+       "at byte 7: a name with its collection expected, got `by-2025`; did you mean "
+       "`releases/by-2025`?"},
+      {"note = x AND name != by-2025", "at byte 21: a name with its collection expected"},
+      {"name:by-*", "did you mean `releases/by-*`?"},
+      {"name = (a OR \"releases/b\")", "at byte 8: a name with its collection expected, got `a`"},
+      {"negotiation = \"us-by\"", "did you mean `negotiations/us-by`?"},
+      {"participants.person:\"Test Person 17\"",
+       "at byte 20: a name with its collection expected, as in `persons/an-id`, got `Test Person "
+       "17`"},
+      {"any(participants, (person = \"p-17\"))", "did you mean `persons/p-17`?"},
+      {"any(participants, \"person = p-17\")", "at byte 28: a name with its collection expected"},
+      {"any(citations, (source = s42))", "did you mean `sources/s42`?"},
+  });
+  const std::vector<std::string> taken = {
+      "name = \"\"",
+      "name = \"releases/by-2025\"",
+      "name = \"releases/*\"",
+      "name = \"rel*\"",
+      "name = \"*-2025\"",
+      "name:*",
+      "name = \"persons/p-17\"",  // no release, but a filter may be asked of several collections
+      "name > \"r\"",             // an order of texts
+      "negotiation = \"\"",
+      "participants.person:\"*/p-17\"",
+      "note = by-2025",
+  };
+  for (const std::string& text : taken) {
+    const auto filter = Filter::Parse(text, v1::Release::descriptor());
+    EXPECT_TRUE(filter.ok()) << text << ": " << filter.status();
+  }
+  // A reference to records of any kind.
+  EXPECT_TRUE(Filter::Parse("positions.about:x", v1::Statement::descriptor()).ok());
 }
 
 TEST(FilterErrorsTest, Fields) {
@@ -152,7 +191,7 @@ TEST(FilterErrorsTest, FunctionsAndWords) {
 TEST(FilterErrorsTest, PlacesInQuotes) {
   ExpectRefused({
       {"any(participants, \"mechanism = PARDN\")", "at byte 31: mechanism has no value"},
-      {"any(participants, \"person = \\\"x\\\" AND mechanism = PARDN\")", "at byte 50:"},
+      {"any(participants, \"person = \\\"p/x\\\" AND mechanism = PARDN\")", "at byte 52:"},
       {"any(participants, \"any(outcomes, \\\"knd = FREED\\\")\")", "at byte 35: Outcome"},
       {"any(participants, \"mechanism = \")", "at byte 32: a value expected"},
       {"any(participants, \"id = \\\"x\")", "at byte 24: this quote has no end"},

@@ -170,7 +170,9 @@ std::string RandomLeaf(Random& random, bool inside) {
     case 0:
       return "note" + op + Quoted(Pick(random, Texts()));
     case 1:
-      return Pick<std::string>(random, {"catalogue_number", "person", "parent"}) + same + pattern();
+      if (random() % 2 == 0) return "catalogue_number" + same + pattern();
+      return Pick<std::string>(random, {"person", "parent"}) + same +
+             Pick<std::string>(random, {"\"*\"", "\"persons/*\"", "\"*/a\"", "\"specimens/a*\""});
     case 2:
       return "person" + op + Quoted(Pick(random, Names()));
     case 3:
@@ -234,11 +236,12 @@ std::string RandomLeaf(Random& random, bool inside) {
     case 18:
       return Pick<std::string>(random, {"labels:case", "labels.case" + same + "BY", "labels.k:*"});
     case 19:
-      return "name" + op +
-             Pick<std::string>(random, {"specimens/a", "specimens/b", "a", "\"t\"", "specimens"});
+      return Pick<std::string>(
+          random, {"name < a", "name >= \"t\"", "name > specimens", "name" + op + "specimens/a",
+                   "name" + op + "specimens/b", "name" + op + "persons/a", "name" + op + "\"\""});
     case 20:
       return "name" + same +
-             Pick<std::string>(random, {"specimens/a*", "specimens/*b", "s*", "*b", "x*"});
+             Pick<std::string>(random, {"specimens/a*", "specimens/*b", "s*", "*b", "x/*"});
     case 21:
       return Pick<std::string>(random, {"person", "\"test person\"", "matches_name(Person)", "by"});
     case 22:

@@ -99,13 +99,13 @@ TEST(FilterTest, Texts) {
   Expect(Sample(), false,
          {"region_code = \"by\"", "region_code != BY", "region_code = \"BY \"", "region_code > BY",
           "note = \"50% \\* of\"", "display_name = Person", "negotiation:*", "negotiation = n*",
-          "etag:*", "name = \"a-1\""});
+          "etag:*", "name = \"releases/a\"", "name = \"persons/a-1\""});
 }
 
 TEST(FilterTest, BelowWhatIsAbsentComparisonsAreFalse) {
   Expect(Sample(), false,
          {"ordered_by.description = \"\"", "ordered_by.description != \"x\"", "ordered_by:*",
-          "announced_by.organization = \"\"", "announced_by.organization != \"x\"",
+          "announced_by.organization = \"\"", "announced_by.organization != \"organizations/x\"",
           "headcount.low = 0", "headcount.low != 5", "headcount.low:*", "announce_date = 2025",
           "announce_date != 2025", "announce_date.edtf != \"x\"",
           "update_time != 2025-01-01T00:00:00Z"});

@@ -31,7 +31,7 @@ std::string Described(absl::string_view text) {
     absl::StrAppend(&out, out.empty() ? "" : ", ",
                     order.column < 0 ? absl::StrCat(order.column)
                                      : TestColumns().table().columns[order.column].name,
-                    order.descending ? " desc" : "");
+                    order.descending ? " desc" : "", order.none ? " or none" : "");
   }
   return out;
 }
@@ -44,7 +44,11 @@ TEST(OrderTest, Paths) {
             "region_code desc, headcount.best, -1 desc");
   EXPECT_EQ(Described("effective_date desc"),
             "effective_date.earliest desc, effective_date.latest desc");
-  EXPECT_EQ(Described("effective_date.latest asc, create_time"), "effective_date.latest, -4");
+  EXPECT_EQ(Described("effective_date.latest asc, create_time"),
+            "effective_date.latest or none, -4");
+  EXPECT_EQ(Described("effective_date.earliest desc"), "effective_date.earliest desc or none");
+  EXPECT_EQ(Parse("effective_date.earliest")->front().none, kUnboundedEarliest);
+  EXPECT_EQ(Parse("effective_date.latest")->front().none, kUnboundedLatest);
 }
 
 TEST(OrderTest, Refusals) {

@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <memory>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "error/error.h"
 #include "server/engine/testing.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store.h"
@@ -409,6 +413,41 @@ TEST_P(SearchTest, ConditionsOnNames) {
   EXPECT_EQ(found(Condition::Kind::kSounds, "s3", 2), "c");
   EXPECT_EQ(found(Condition::Kind::kNamed, "\" OR names : \"carl", 2), "");
   EXPECT_EQ(found(Condition::Kind::kNamed, "", 2), "");
+}
+
+// As an erasure does, whatever the search is at: a new reader opens the full-text tables too.
+TEST_P(SearchTest, IsInterrupted) {
+  constexpr int kReaders = 1'500;
+  Random random(11);
+  Write([&] {
+    for (int i = 0; i < 20; ++i) Put("things", absl::StrCat("r", i), random.SomeWords());
+  });
+  SearchQuery query;
+  query.view.revision = revision_;
+  query.root = Term({"w1"}, true, "s1");
+  int ended = 0;
+  for (int i = 0; i < kReaders; ++i) {
+    auto reader = *store_->NewReader();
+    std::atomic<bool> begun = false, done = false;
+    std::thread eraser([&, pause = random.Below(400)] {
+      while (!begun) std::this_thread::yield();
+      while (!done) {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(pause);
+        while (std::chrono::steady_clock::now() < until) {
+        }
+        reader->Interrupt();
+      }
+    });
+    begun = true;
+    SearchStatistics statistics;
+    const absl::Status status = reader->Search(query, &statistics, [](SearchHit&) { return true; });
+    done = true;
+    eraser.join();
+    if (status.ok()) continue;
+    ++ended;
+    ASSERT_EQ(ReasonOf(status), v1::ERASED) << status << " of reader " << i;
+  }
+  EXPECT_GT(ended, 0);
 }
 
 TEST_P(SearchTest, IsEndedByItsCheck) {

@@ -1,0 +1,1 @@
+"""Files of strangers made into records: what `Database.load` is made of."""

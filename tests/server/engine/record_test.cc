@@ -1,0 +1,61 @@
+// The bytes of a record, as its message would be written.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "detente/v1/release.pb.h"
+#include "engine/engine.h"
+#include "server/engine/testing.h"
+
+namespace detente::engine {
+namespace {
+
+v1::Release ReleaseOf(const store::Version& version) {
+  v1::Release release;
+  EXPECT_TRUE(release.ParseFromString(version.payload));
+  release.set_name(absl::StrCat("releases/", version.id));
+  release.set_uid(version.uid);
+  release.set_etag(absl::StrCat("\"", version.uid, "-", version.since, "\""));
+  release.set_revision(version.since);
+  auto set = [](int64_t micros, google::protobuf::Timestamp* time) {
+    const int64_t seconds = micros / 1'000'000 - (micros % 1'000'000 < 0 ? 1 : 0);
+    time->set_seconds(seconds);
+    time->set_nanos(static_cast<int32_t>(micros - seconds * 1'000'000) * 1'000);
+  };
+  set(version.create_time, release.mutable_create_time());
+  set(version.update_time, release.mutable_update_time());
+  if (version.delete_time != 0) set(version.delete_time, release.mutable_delete_time());
+  return release;
+}
+
+TEST(RecordTest, IsWrittenAsItsMessageIs) {
+  const v1::Release payload =
+      testing::Proto<v1::Release>("display_name: 'Invented release 17' region_code: 'XA'");
+  store::Version version;
+  version.payload = payload.SerializeAsString();
+  for (const auto& [id, uid] : {std::pair<std::string, std::string>{"r", "u"},
+                                {std::string(63, 'a'), std::string(36, 'f')},
+                                {std::string(200, 'a'), std::string(20'000, 'f')}}) {
+    for (const int64_t since : {int64_t{1}, int64_t{300}, INT64_MAX}) {
+      for (const int64_t time :
+           {int64_t{1}, int64_t{5'000'000}, int64_t{-1}, int64_t{-2'000'000},
+            int64_t{1'765'584'000'000'001}, int64_t{253'402'300'799'999'999}}) {
+        version.id = id;
+        version.uid = uid;
+        version.since = since;
+        version.create_time = version.update_time = time;
+        version.delete_time = time % 2 == 0 ? 0 : time;
+        std::string bytes = "before";
+        AppendRecord(testing::ResourceOf(payload), version, &bytes);
+        EXPECT_EQ(bytes, "before" + ReleaseOf(version).SerializeAsString())
+            << id << " " << since << " " << time;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace detente::engine
