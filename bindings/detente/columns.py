@@ -15,10 +15,6 @@ from google.protobuf.message import Message
 from detente import errors
 from detente._contract import is_repeated
 
-DATE = "detente.v1.UncertainDate"
-DATE_PARTS = ("edtf", "state", "earliest", "latest")
-"""What a column of dates has; the other fields of an UncertainDate follow from its EDTF."""
-
 _WHOLE = {"google.type.Date", "google.protobuf.Timestamp", "google.protobuf.Duration"}
 
 
@@ -106,13 +102,6 @@ def reader(field: Any) -> Callable[[Any], Any]:
     return lambda message: one(getattr(message, name))
 
 
-def parts(descriptor: Any) -> list[Any]:
-    """The fields of a message that its columns are made of."""
-    if descriptor.full_name == DATE:
-        return [descriptor.fields_by_name[name] for name in DATE_PARTS]
-    return list(descriptor.fields)
-
-
 def is_taken_apart(field: Any) -> bool:
     """Whether a field is a message with columns of its own."""
     return (
@@ -123,7 +112,7 @@ def is_taken_apart(field: Any) -> bool:
 
 
 def _flat(descriptor: Any, above: tuple[Any, ...], types: tuple[str, ...]) -> Iterable[Column]:
-    for field in parts(descriptor):
+    for field in descriptor.fields:
         fields = (*above, field)
         if not is_taken_apart(field):
             yield Column(".".join(f.name for f in fields), fields, _at(fields))
@@ -170,7 +159,7 @@ def _message(descriptor: Any) -> Callable[[Any], Any]:
 
     def read(message: Any) -> dict[str, Any]:
         if not readers:  # now, as a message may be within its own type
-            readers.extend((field.name, reader(field)) for field in parts(descriptor))
+            readers.extend((field.name, reader(field)) for field in descriptor.fields)
         return {name: one(message) for name, one in readers}
 
     return read

@@ -69,23 +69,23 @@ def _tree(columns: Sequence[Column] | None) -> dict[str, Any]:
 
 def _fields(descriptor: Any, tree: dict[str, Any], types: tuple[str, ...]) -> list[Any]:
     found = []
-    chosen = columns_.parts(descriptor)
-    if tree:
-        chosen = [descriptor.fields_by_name[name] for name in tree]
-    for field in chosen:
+    for field in [descriptor.fields_by_name[name] for name in tree] or descriptor.fields:
         kind = field.message_type
-        if kind is not None and kind.full_name in types:
-            continue
-        found.append(pa.field(field.name, _type(field, tree.get(field.name, {}), types)))
+        if kind is None or kind.full_name not in types:
+            found.append(_field(field, tree.get(field.name, {}), types))
     return found
 
 
-def _type(field: Any, tree: dict[str, Any], types: tuple[str, ...]) -> Any:
+def _field(field: Any, tree: dict[str, Any], types: tuple[str, ...]) -> Any:
     kind = field.message_type
     if kind is not None and kind.GetOptions().map_entry:
-        return pa.map_(pa.string(), _element(kind.fields_by_name["value"], {}, types))
-    element = _element(field, tree, types)
-    return pa.list_(element) if is_repeated(field) else element
+        value = pa.field("value", _element(kind.fields_by_name["value"], {}, types), nullable=False)
+        return pa.field(field.name, pa.map_(pa.string(), value), nullable=False)
+    element, is_enum = _element(field, tree, types), field.enum_type is not None
+    if is_repeated(field):
+        item = pa.field("item", element, nullable=is_enum)
+        return pa.field(field.name, pa.list_(item), nullable=False)
+    return pa.field(field.name, element, nullable=is_enum or field.has_presence)
 
 
 def _element(field: Any, tree: dict[str, Any], types: tuple[str, ...]) -> Any:

@@ -38,7 +38,8 @@ def test_into_a_file(where: list[str], tmp_path: Path) -> None:
     assert "1 record at revision 2" in told
     [row] = csv.DictReader(path.read_text().splitlines())
     assert list(row) == [
-        "name", "birth_date.edtf", "birth_date.state", "birth_date.earliest", "birth_date.latest"
+        "name", "birth_date.edtf", "birth_date.state", "birth_date.earliest", "birth_date.latest",
+        "birth_date.precision", "birth_date.approximate", "birth_date.uncertain",
     ]  # fmt: skip
     assert row["birth_date.edtf"] == "1962"
     told = good("export", "persons", path, "--at", "1", "--json", *where)
