@@ -19,7 +19,7 @@ try:
     from openpyxl.styles import Font
 except ImportError:
     raise errors.FailedPreconditionError(
-        "this needs openpyxl: pip install 'detente[export]'", reason="MISSING_PACKAGE"
+        "this needs openpyxl: pip install 'detente[xlsx]'", reason="MISSING_PACKAGE"
     ) from None
 
 if TYPE_CHECKING:

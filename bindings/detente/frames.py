@@ -30,7 +30,7 @@ def arrow() -> Any:
         import pyarrow as pa
     except ImportError:
         raise errors.FailedPreconditionError(
-            "data frames need pyarrow: pip install 'detente[frames]'"
+            "this needs pyarrow: pip install 'pyarrow>=26,<27'", reason="MISSING_PACKAGE"
         ) from None
     return pa
 
@@ -210,7 +210,7 @@ def to_pandas(found: "pa.Table") -> "pd.DataFrame":
         frame: pd.DataFrame = found.to_pandas(date_as_object=False)
     except ImportError:
         raise errors.FailedPreconditionError(
-            "to_pandas needs pandas: pip install 'detente[frames]'"
+            "this needs pandas: pip install 'detente[pandas]'", reason="MISSING_PACKAGE"
         ) from None
     return frame
 

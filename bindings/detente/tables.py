@@ -14,7 +14,7 @@ try:
     import pyarrow as pa
 except ImportError:
     raise errors.FailedPreconditionError(
-        "this needs pyarrow: pip install 'detente[frames]'", reason="MISSING_PACKAGE"
+        "this needs pyarrow: pip install 'pyarrow>=26,<27'", reason="MISSING_PACKAGE"
     ) from None
 
 _SCALARS = {  # by FieldDescriptor.cpp_type

@@ -2,21 +2,28 @@
 
 #include <algorithm>
 #include <numeric>
+#include <vector>
 
 namespace detente::query {
 namespace {
 
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+// How many letters differ; `limit` where it is that many or more. `row` is room to work in.
+size_t EditDistance(absl::string_view a, absl::string_view b, size_t limit,
+                    std::vector<size_t>& row) {
+  const size_t longer = a.size() < b.size() ? b.size() - a.size() : a.size() - b.size();
+  if (longer >= limit) return limit;
+  row.resize(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
   for (size_t i = 1; i <= a.size(); ++i) {
     size_t diagonal = row[0];
-    row[0] = i;
+    size_t least = row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      const size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
       diagonal = row[j];
       row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
+      least = std::min(least, row[j]);
     }
+    if (least >= limit) return limit;
   }
   return row[b.size()];
 }
@@ -26,10 +33,9 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 std::string Nearest(absl::string_view name, const std::vector<absl::string_view>& names) {
   std::string nearest;
   size_t best = 3;  // farther names are no help
+  std::vector<size_t> row;
   for (absl::string_view one : names) {
-    // A name that is much longer is far: this also bounds the work on made-up ones.
-    if (name.size() > one.size() + best) continue;
-    const size_t distance = EditDistance(name, one);
+    const size_t distance = EditDistance(name, one, best, row);
     if (distance < best) {
       best = distance;
       nearest = std::string(one);

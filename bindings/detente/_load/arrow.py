@@ -62,7 +62,7 @@ def _pyarrow(file: str) -> Any:
     try:
         pyarrow: Any = importlib.import_module("pyarrow")
     except ImportError:
-        raise FileError(file, "pyarrow is not installed", "pip install 'detente[frames]'") from None
+        raise FileError(file, "pyarrow is not installed", "pip install 'pyarrow>=26,<27'") from None
     importlib.import_module("pyarrow.ipc")
     return pyarrow
 
