@@ -447,7 +447,7 @@ Value Columns::ValueOf(const Message& record, int column) const {
   }
   const Reflection* reflection = message->GetReflection();
   if (field->has_presence() && !reflection->HasField(*message, field)) return {};
-  const Kind kind = KindOf(field);
+  const Kind kind = ColumnKindOf(field);
   return kind == Kind::kScalar ? ScalarOf(*message, field)
                                : SingleOf(kind, reflection->GetMessage(*message, field));
 }

@@ -19,7 +19,7 @@ import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
-from detente._load import compile, limits
+from detente._load import compile, limits, spool
 from detente.loading import LoadError, Report
 
 SANCTIONS = Path(__file__).parents[1] / "data" / "sanctions"
@@ -172,7 +172,7 @@ def test_quotes_that_do_not_end(tmp_path: Path, store: detente.Database) -> None
     report = store.load(path, "persons", mapping=MAPPING, dry_run=True)
     assert report.problems[0].reason == "a quote that opens here does not end"
 
-    path.write_text('id,name,born\n"\n' + '""\n' * 200_000)
+    path.write_text('id,name,born\n"\n' + '""\n' * 50_000)
     with little(seconds=60):
         report = store.load(path, "persons", mapping=MAPPING, dry_run=True)
     assert report.problem_count > limits.PROBLEMS
@@ -398,3 +398,13 @@ def test_limits(tmp_path: Path, store: detente.Database, monkeypatch: pytest.Mon
     for merge in (False, True):
         report = store.load([long], "persons", mapping=MAPPING | {"merge": merge}, dry_run=True)
         assert "100 at most" in report.problems[0].reason
+
+
+def test_no_room_for_the_temporary_file(
+    store: detente.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "_TABLES", spool._TABLES + "PRAGMA max_page_count = 30;")
+    rows = [{"id": f"x{n}", "name": "A" * 1000, "born": ""} for n in range(1000)]
+    with pytest.raises(detente.ResourceExhaustedError, match="SQLITE_TMPDIR"):
+        store.load(rows, "persons", mapping=MAPPING)
+    assert store.revision == 0

@@ -3,6 +3,7 @@
 import fnmatch
 import itertools
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,30 +39,31 @@ def load(
     if on_error not in ("stop", "skip"):
         raise errors.invalid("on_error", f"stop or skip, not {on_error!r}")
     report = Report(revision=db.revision)
-    with Spool() as spool:
-        faulty = False
-        try:
+    stop = on_error == "stop"
+    try:
+        with Spool() as spool:
             loading = _Rows(spool, report).read(sources(source), into, mapping)
-        except FileError as fault:
-            report.tell_first(fault.problem)
-            faulty = True
-        else:
             report.mapping = loading.text
             writer = Writer(db, spool, loading, report, reason)
-            stop = on_error == "stop"
-            if dry_run or (stop and not report.problem_count):
-                if dry_run:
-                    report.first = _first(spool)
+            if dry_run:
+                report.first = _first(spool)
                 writer.check()
-                if dry_run:
-                    return report
+                return report
+            if stop and not report.problem_count:
+                writer.check()
                 report.unchanged = 0
             if not (stop and report.problem_count):
                 writer.write(progress)
-        if dry_run:
-            return report
-        if faulty or (on_error == "stop" and report.problem_count):
-            raise LoadError(report)
+    except FileError as fault:
+        report.tell_first(fault.problem)
+        if not dry_run:
+            raise LoadError(report) from None
+    except sqlite3.OperationalError as error:
+        raise errors.ResourceExhaustedError(
+            f"the temporary file of the load: {error}; the variable SQLITE_TMPDIR names its folder"
+        ) from None
+    if stop and report.problem_count and not dry_run:
+        raise LoadError(report)
     return report
 
 

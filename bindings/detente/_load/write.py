@@ -46,9 +46,7 @@ class Writer:
         That a record refers to another one which is here as well is no fault.
         """
         for part in _parts(self._spool.waiting()):
-            for item in self._send(part, validate_only=True):
-                self._report.unchanged += 1
-                del item
+            self._report.unchanged += len(self._send(part, validate_only=True))
 
     def write(self, progress: Progress | None) -> None:
         """Writes all records; those that the server refuses are told.

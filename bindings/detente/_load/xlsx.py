@@ -4,7 +4,7 @@ import importlib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from detente._load import limits
 from detente._load.faults import FileError
@@ -23,9 +23,10 @@ def xlsx_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
         raise FileError(file, "openpyxl is not installed", "pip install 'detente[xlsx]'") from None
     book = None
     try:
-        _check(path, file)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        yield from _sheet_rows(_sheet(book, options, file), options, file)
+        with path.open("rb") as stream:  # which openpyxl would leave open where it fails
+            _check(stream, file)
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+            yield from _sheet_rows(_sheet(book, options, file), options, file)
     except FileError:
         raise
     except OSError as error:
@@ -38,9 +39,9 @@ def xlsx_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
             book.close()
 
 
-def _check(path: Path, file: str) -> None:
+def _check(stream: IO[bytes], file: str) -> None:
     """Refuses bombs: the sizes are those that reading stops at, whatever a part unpacks to."""
-    with zipfile.ZipFile(path) as parts:
+    with zipfile.ZipFile(stream) as parts:
         infos = parts.infolist()
         size = sum(info.file_size for info in infos)
         packed = max(1, sum(info.compress_size for info in infos))
