@@ -99,7 +99,7 @@ size_t BytesOf(const arrow::Array& array) {
 
 struct ChunkBuilder::Column {
   ColumnId id;
-  std::unique_ptr<ColumnBuilder> field;      // one of the two
+  std::unique_ptr<ColumnBuilder> field;  // one of the two
   std::unique_ptr<arrow::ArrayBuilder> key;
 };
 
@@ -220,8 +220,7 @@ absl::StatusOr<std::shared_ptr<Chunk>> Merge(absl::Span<const std::shared_ptr<Ch
     merged->until[i].store(until[i], std::memory_order_relaxed);
     if (until[i] != INT64_MAX) ++merged->dead;
   }
-  auto join =
-      [&](auto column_of) -> absl::StatusOr<std::shared_ptr<arrow::Array>> {
+  auto join = [&](auto column_of) -> absl::StatusOr<std::shared_ptr<arrow::Array>> {
     arrow::ArrayVector parts;
     for (size_t i = 0; i < chunks.size(); ++i) {
       std::shared_ptr<arrow::Array> part = column_of(*chunks[i]);

@@ -87,8 +87,7 @@ absl::StatusOr<std::optional<Rows>> RowStream::Next() {
     if (source_->left_out() == 0) return std::nullopt;
     return BeyondTheEnd(query_.offset - source_->left_out(), query_.offset);
   }
-  const auto bytes =
-      static_cast<size_t>(arrow::util::ReferencedBufferSize(*batch_).ValueOr(0)) + 1;
+  const auto bytes = static_cast<size_t>(arrow::util::ReferencedBufferSize(*batch_).ValueOr(0)) + 1;
   const auto all = static_cast<size_t>(batch_->num_rows());
   auto count = static_cast<int64_t>(std::max<size_t>(1, all * kMessageBytes / bytes));
   count = std::min({count, batch_->num_rows(), left});
@@ -100,10 +99,10 @@ absl::StatusOr<std::optional<Rows>> RowStream::Next() {
     if (rows.stream.bytes <= 2 * kMessageBytes) break;
     if (count == 1 && rows.stream.bytes <= kMostMessageBytes) break;
     if (count == 1) {
-      return Error(absl::StatusCode::kInvalidArgument, v1::LIMIT_EXCEEDED,
-                   absl::StrCat("row ", sent_, " of the stream takes ", rows.stream.bytes,
-                                " bytes, a message takes ", kMostMessageBytes,
-                                "; ask for fewer columns"));
+      return Error(
+          absl::StatusCode::kInvalidArgument, v1::LIMIT_EXCEEDED,
+          absl::StrCat("row ", sent_, " of the stream takes ", rows.stream.bytes,
+                       " bytes, a message takes ", kMostMessageBytes, "; ask for fewer columns"));
     }
     count /= 2;
   }

@@ -96,8 +96,8 @@ Node NodeOf(const FieldDescriptor* field, std::vector<const Descriptor*>* around
       arrow::FieldVector fields, built;
       for (const Node& child : node.children) {
         fields.push_back(child.arrow);
-        built.push_back(arrow::field(
-            child.arrow->name(), child.list ? arrow::list(child.built) : child.built));
+        built.push_back(
+            arrow::field(child.arrow->name(), child.list ? arrow::list(child.built) : child.built));
       }
       node.value = arrow::struct_(std::move(fields));
       node.built = arrow::struct_(std::move(built));

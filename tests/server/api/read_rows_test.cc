@@ -152,13 +152,17 @@ TEST_F(ReadRowsTest, TheSchemaSaysWhatIsRead) {
 
 TEST_F(ReadRowsTest, ColumnsAreNamedByTheirPathsInOrder) {
   Fill(3);
-  auto names = [](const Received& received) { return received.batches[0]->schema()->field_names(); };
-  EXPECT_THAT(names(ReadAll("collection: 'persons' columns: 'birth_date.earliest' columns: 'name'")),
-              ElementsAre("birth_date.earliest", "name"));
-  EXPECT_THAT(names(ReadAll("collection: 'persons' columns: 'birth_date' columns: 'names' flat: true")),
-              ElementsAre("birth_date.edtf", "birth_date.state", "birth_date.earliest",
-                          "birth_date.latest", "birth_date.precision", "birth_date.approximate",
-                          "birth_date.uncertain", "names"));
+  auto names = [](const Received& received) {
+    return received.batches[0]->schema()->field_names();
+  };
+  EXPECT_THAT(
+      names(ReadAll("collection: 'persons' columns: 'birth_date.earliest' columns: 'name'")),
+      ElementsAre("birth_date.earliest", "name"));
+  EXPECT_THAT(
+      names(ReadAll("collection: 'persons' columns: 'birth_date' columns: 'names' flat: true")),
+      ElementsAre("birth_date.edtf", "birth_date.state", "birth_date.earliest", "birth_date.latest",
+                  "birth_date.precision", "birth_date.approximate", "birth_date.uncertain",
+                  "names"));
   const Received received = ReadAll("collection: 'persons' columns: 'birth_date.edtf'");
   EXPECT_THAT(received.Texts("birth_date.edtf"), ElementsAre("1950", "1951", "1952"));
 }
@@ -302,8 +306,8 @@ TEST_F(ReadRowsTest, AnErasureEndsAReadInItsMiddle) {
   ASSERT_OK(session);
   v1::ReadRowsRequest request;
   request.set_stream(session->streams(0).name());
-  auto open = table_.Open(*table_.Find("/detente.v1.RowService/ReadRows"),
-                          request.SerializeAsString(), {});
+  auto open =
+      table_.Open(*table_.Find("/detente.v1.RowService/ReadRows"), request.SerializeAsString(), {});
   ASSERT_OK(open);
   auto first = (*open)->Next();
   ASSERT_OK(first);
@@ -398,15 +402,15 @@ TEST_F(ReadRowsTest, StreamsAreTheStoresOwn) {
     EXPECT_FAILS(Read(forged), kInvalidArgument, INVALID_PAGE_TOKEN);
   }
   const std::string& key = engine_->page_token_key();
-  EXPECT_FAILS(Read(query::SealPageToken({{1}, "p0"}, query::HashArguments("a", "b"), key,
-                                         absl::Now())),
-               kInvalidArgument, INVALID_PAGE_TOKEN);
+  EXPECT_FAILS(
+      Read(query::SealPageToken({{1}, "p0"}, query::HashArguments("a", "b"), key, absl::Now())),
+      kInvalidArgument, INVALID_PAGE_TOKEN);
   auto content =
       query::Unseal(query::Sealed::kRowStream, stream, key, absl::Now(), "stream", "again");
   ASSERT_OK(content);
-  EXPECT_FAILS(Read(query::Seal(query::Sealed::kRowStream, *content, key,
-                                absl::Now() - absl::Hours(73))),
-               kInvalidArgument, PAGE_TOKEN_EXPIRED);
+  EXPECT_FAILS(
+      Read(query::Seal(query::Sealed::kRowStream, *content, key, absl::Now() - absl::Hours(73))),
+      kInvalidArgument, PAGE_TOKEN_EXPIRED);
   auto other = testing::OpenEngine();
   HandlerTable elsewhere(*other);
   v1::ReadRowsRequest request;

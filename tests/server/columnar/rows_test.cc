@@ -1,5 +1,5 @@
-// Rows by each way are what the evaluator says of the versions, cell by cell, at any revision, while
-// versions are added. DETENTE_RANDOM_ROWS sets how many filters are tried.
+// Rows by each way are what the evaluator says of the versions, cell by cell, at any revision,
+// while versions are added. DETENTE_RANDOM_ROWS sets how many filters are tried.
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 

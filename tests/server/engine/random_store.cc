@@ -52,8 +52,7 @@ void RandomStore::Put(Dice& dice, const engine::Resource& resource) {
   commit.time = row.version.update_time;
   EXPECT_TRUE(writer.Begin().ok());
   EXPECT_TRUE(
-      writer.Put(resource.collection, row.version, resource.columns->Derive(*record), exists)
-          .ok());
+      writer.Put(resource.collection, row.version, resource.columns->Derive(*record), exists).ok());
   EXPECT_TRUE(writer.PutReferences(resource.Name(id), revision_, gone, added).ok());
   EXPECT_TRUE(writer.PutCommit(commit, {}).ok());
   EXPECT_TRUE(writer.Commit().ok());
