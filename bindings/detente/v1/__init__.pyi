@@ -28,6 +28,7 @@ from detente.v1.query_service_pb2 import *
 from detente.v1.record_service_pb2 import *
 from detente.v1.release_pb2 import *
 from detente.v1.release_service_pb2 import *
+from detente.v1.row_service_pb2 import *
 from detente.v1.snapshot_pb2 import *
 from detente.v1.snapshot_service_pb2 import *
 from detente.v1.source_pb2 import *
