@@ -25,6 +25,28 @@ if(NOT DETENTE_GOOGLEAPIS_DIR)
   )
 endif()
 
+# Arrow C++ is in no Debian package; the PyPI wheel pyarrow has its headers and libraries. libarrow alone:
+# libarrow_compute and libparquet bring RE2 and OpenSSL along, which then mix with those of gRPC.
+execute_process(
+  COMMAND
+    "${Python_EXECUTABLE}" -c
+    "import pyarrow as a; print(a.__version__, a.get_include(), a.get_library_dirs()[0], sep=';')"
+  OUTPUT_VARIABLE detente_arrow
+  OUTPUT_STRIP_TRAILING_WHITESPACE
+  COMMAND_ERROR_IS_FATAL ANY
+)
+list(GET detente_arrow 0 detente_arrow_version)
+list(GET detente_arrow 1 detente_arrow_include)
+list(GET detente_arrow 2 detente_arrow_folder)
+string(REGEX MATCH "^[0-9]+" detente_arrow_major "${detente_arrow_version}")
+add_library(detente_arrow SHARED IMPORTED)
+set_target_properties(
+  detente_arrow
+  PROPERTIES
+    IMPORTED_LOCATION "${detente_arrow_folder}/libarrow.so.${detente_arrow_major}00"
+    INTERFACE_INCLUDE_DIRECTORIES "${detente_arrow_include}"
+)
+
 # detente_link_static and detente_link_shared: what a final link takes from Debian.
 # The Python module must be shared (the archives are not position independent); the server is static, which
 # is 25 % faster and keeps its symbols from those of other libraries.

@@ -49,6 +49,7 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
         {"ComputeStock", HandleComputeStock},
         {"FindNeighbors", HandleFindNeighbors},
         {"ExplainQuery", HandleExplainQuery},
+        {"CreateReadSession", HandleCreateReadSession},
     };
     const auto found = across->find(method->name());
     return found == across->end() ? nullptr : found->second;
@@ -67,7 +68,9 @@ Handler HandlerOf(const MethodDescriptor* method, const engine::Resource* resour
   return nullptr;
 }
 
-StreamHandler StreamHandlerOf(const MethodDescriptor*) { return nullptr; }
+StreamHandler StreamHandlerOf(const MethodDescriptor* method) {
+  return method->name() == "ReadRows" ? OpenReadRows : nullptr;
+}
 
 ExchangeHandler ExchangeHandlerOf(const MethodDescriptor* method) {
   return method->name() == "WriteRows" ? OpenWriteRows : nullptr;
@@ -75,7 +78,8 @@ ExchangeHandler ExchangeHandlerOf(const MethodDescriptor* method) {
 
 }  // namespace
 
-HandlerTable::HandlerTable(engine::Engine& engine) : engine_(engine) {
+HandlerTable::HandlerTable(engine::Engine& engine, size_t column_cache_bytes)
+    : engine_(engine), columns_(std::make_unique<columnar::Cache>(engine, column_cache_bytes)) {
   const engine::Registry& registry = engine.registry();
   for (const auto* service : registry.services()) {
     const auto found = std::find_if(registry.resources().begin(), registry.resources().end(),
@@ -165,7 +169,7 @@ void HandlerTable::Call(const Method& method, absl::string_view request, const C
   auto message = Parse(method, request, context, &arena);
   if (!message.ok()) return done(message.status());
   if (method.handle == nullptr) return done(absl::InternalError("a stream was called"));
-  method.handle({engine_, method, context, **message}, std::move(done));
+  method.handle({engine_, *columns_, method, context, **message}, std::move(done));
 }
 
 namespace {
@@ -208,7 +212,7 @@ absl::StatusOr<std::unique_ptr<MessageStream>> HandlerTable::Open(
   Arena arena;
   auto message = Parse(method, request, context, &arena);
   if (!message.ok()) return Presentable(message.status());
-  auto stream = method.open({engine_, method, context, **message});
+  auto stream = method.open({engine_, *columns_, method, context, **message});
   if (!stream.ok()) return Presentable(stream.status());
   return std::make_unique<PresentableStream>(*std::move(stream));
 }

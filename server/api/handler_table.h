@@ -18,6 +18,10 @@
 #include "google/protobuf/arena.h"
 #include "google/protobuf/message.h"
 
+namespace detente::columnar {
+class Cache;
+}
+
 namespace detente::api {
 
 struct CallContext {
@@ -31,7 +35,8 @@ class Method;
 // Thread-safe; outlives the calls in flight (the engine's writer finishes them when it closes).
 class HandlerTable {
  public:
-  explicit HandlerTable(engine::Engine& engine);
+  // `column_cache_bytes`: what records may take in memory as columns.
+  explicit HandlerTable(engine::Engine& engine, size_t column_cache_bytes = size_t{512} << 20);
   ~HandlerTable();
 
   // By full path, "/detente.v1.ReleaseService/GetRelease"; null where there is none.
@@ -69,6 +74,7 @@ class HandlerTable {
                                                    google::protobuf::Arena* arena) const;
 
   engine::Engine& engine_;
+  std::unique_ptr<columnar::Cache> columns_;
   absl::flat_hash_map<std::string, std::unique_ptr<Method>> methods_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "api/handler_table.h"
 #include "api/stream.h"
+#include "columnar/cache.h"
 #include "engine/engine.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
@@ -22,6 +23,7 @@ constexpr size_t kMaxAnswerBytes = 4'000'000;  // of what is not sent in pages
 // A call in the handler's hands. The request is gone when the handler returns.
 struct Call {
   engine::Engine& engine;
+  columnar::Cache& columns;
   const Method& method;
   const CallContext& context;
   google::protobuf::Message& request;
@@ -65,6 +67,10 @@ void HandleListConflicts(const Call& call, Done done);
 // aggregate.cc
 void HandleAggregateRecords(const Call& call, Done done);
 void HandleComputeStock(const Call& call, Done done);
+
+// read_rows.cc
+void HandleCreateReadSession(const Call& call, Done done);
+absl::StatusOr<std::unique_ptr<MessageStream>> OpenReadRows(const Call& call);
 
 // neighbors.cc
 void HandleFindNeighbors(const Call& call, Done done);

@@ -194,6 +194,8 @@ class Engine {
   // Takes the records out of every revision; see RecordService.EraseRecords. Returns when nothing
   // is left of them in the store's files.
   absl::StatusOr<EraseResult> Erase(const EraseRequest& request);
+  // Called by the writer thread after each erasure, to forget what was read before; null = no more.
+  void OnErasure(std::function<void()> forget);
 
  private:
   struct Waiting {
@@ -265,6 +267,8 @@ class Engine {
   int64_t groups_ = 0;         // begun by the writer; one is being written while it is odd
 
   std::atomic<int64_t> erasures_{0};  // made since the start
+  std::mutex forget_mutex_;           // guards forget_, also while it runs
+  std::function<void()> forget_;
   std::thread writer_;
 };
 

@@ -399,11 +399,20 @@ absl::Status Engine::EraseAlone(const EraseRequest& request, EraseResult* result
   last_time_ = time;
   ++erasures_;
   cache_.Clear(revision);
+  {
+    std::lock_guard lock(forget_mutex_);
+    if (forget_ != nullptr) forget_();
+  }
   newest_.store(revision, std::memory_order_release);
   result->revision = revision;
   result->names = eraser.NewNames();
   group_time.reset();  // readers at a time need not wait for the files to be cleared
   return Purge();
+}
+
+void Engine::OnErasure(std::function<void()> forget) {
+  std::lock_guard lock(forget_mutex_);
+  forget_ = std::move(forget);
 }
 
 // Readers of older state are ended, and new ones wait, until the files hold nothing of it.

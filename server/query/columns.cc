@@ -180,6 +180,21 @@ void DeriveDate(const v1::UncertainDate& date, Value* earliest, Value* latest) {
 
 int64_t MicrosOf(int64_t seconds, int32_t nanos) { return seconds * kMicros + nanos / 1'000; }
 
+// Of a message that is one value.
+Value SingleOf(Kind kind, const Message& message) {
+  if (kind == Kind::kTime) {
+    const auto& time = static_cast<const google::protobuf::Timestamp&>(message);
+    return MicrosOf(time.seconds(), time.nanos());
+  }
+  if (kind == Kind::kDuration) {
+    const auto& duration = static_cast<const google::protobuf::Duration&>(message);
+    return MicrosOf(duration.seconds(), duration.nanos());
+  }
+  const auto& day = static_cast<const google::type::Date&>(message);
+  if (!values::IsCivil({day.year(), day.month(), day.day()}) || day.year() == 0) return {};
+  return values::DaysOf(day);
+}
+
 void AppendWord(absl::string_view word, std::string* out) {
   if (!out->empty()) out->push_back(' ');
   out->append(word.data(), word.size());
@@ -200,6 +215,8 @@ Columns::Columns(const Descriptor* type, absl::string_view collection) : type_(t
   FieldPath path;
   nodes_ = Walk(type, &path, false);
   OrderColumns(&nodes_);
+  paths_.resize(table_.columns.size());
+  for (const auto& [way, column] : columns_) paths_[column] = way;
   std::string description =
       absl::StrCat("columns ", kDerivation, " ", values::WordsVersion(), "\n");
   for (const Column& column : table_.columns) {
@@ -387,23 +404,11 @@ void Columns::DeriveBelow(const Message& message, const std::vector<std::unique_
     }
     const Message& below = reflection->GetMessage(message, field);
     switch (node->kind) {
-      case Kind::kTime: {
-        const auto& time = static_cast<const google::protobuf::Timestamp&>(below);
-        *out = MicrosOf(time.seconds(), time.nanos());
+      case Kind::kTime:
+      case Kind::kDuration:
+      case Kind::kCalendarDay:
+        *out = SingleOf(node->kind, below);
         break;
-      }
-      case Kind::kDuration: {
-        const auto& duration = static_cast<const google::protobuf::Duration&>(below);
-        *out = MicrosOf(duration.seconds(), duration.nanos());
-        break;
-      }
-      case Kind::kCalendarDay: {
-        const auto& day = static_cast<const google::type::Date&>(below);
-        if (values::IsCivil({day.year(), day.month(), day.day()}) && day.year() != 0) {
-          *out = values::DaysOf(day);
-        }
-        break;
-      }
       case Kind::kDate: {
         const auto& date = static_cast<const v1::UncertainDate&>(below);
         DeriveDate(date, &out[0], &out[1]);
@@ -433,6 +438,32 @@ store::Derived Columns::Derive(const Message& record) const {
     }
   });
   return derived;
+}
+
+Value Columns::ValueOf(const Message& record, int column) const {
+  const FieldPath& path = paths_[column];
+  const Message* message = &record;
+  for (size_t i = 0; i + 1 < path.size(); ++i) {
+    const Reflection* reflection = message->GetReflection();
+    if (!reflection->HasField(*message, path[i])) return {};
+    message = &reflection->GetMessage(*message, path[i]);
+  }
+  const FieldDescriptor* field = path.back();
+  switch (table_.columns[column].role) {
+    case Column::Role::kEarliest:
+    case Column::Role::kLatest: {
+      Value bounds[2];
+      DeriveDate(static_cast<const v1::UncertainDate&>(*message), &bounds[0], &bounds[1]);
+      return bounds[table_.columns[column].role == Column::Role::kLatest ? 1 : 0];
+    }
+    default:
+      break;
+  }
+  const Reflection* reflection = message->GetReflection();
+  if (field->has_presence() && !reflection->HasField(*message, field)) return {};
+  const Kind kind = KindOf(field);
+  return kind == Kind::kScalar ? ScalarOf(*message, field)
+                               : SingleOf(kind, reflection->GetMessage(*message, field));
 }
 
 std::vector<std::string> NamesOf(const Message& record) {

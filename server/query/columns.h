@@ -52,6 +52,8 @@ class Columns {
 
   // Fields 1 to 7 are not looked at.
   store::Derived Derive(const google::protobuf::Message& record) const;
+  // Of that the value of one column of the table.
+  store::Value ValueOf(const google::protobuf::Message& record, int column) const;
 
  private:
   struct Node;  // what is derived of one field
@@ -71,6 +73,7 @@ class Columns {
   store::Table table_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<FieldPath, int> columns_;
+  std::vector<FieldPath> paths_;  // by column
   std::map<FieldPath, int> lists_;
 };
 

@@ -10,8 +10,6 @@
 
 namespace detente::query {
 
-constexpr absl::Duration kPageTokenLifetime = absl::Hours(72);
-
 struct PageToken {
   store::ReadView view;
   std::string last;  // the id of the last row of the page before, or the last revision of a listing

@@ -89,6 +89,15 @@ struct Erasure {
   std::string id;        // its new id
 };
 
+// Versions in the order of (since, id): those after (`after`, `after_id`), up to the revision `to`.
+struct VersionRange {
+  Revision after = 0;
+  std::string after_id = {};  // empty = after all versions of `after`
+  Revision to = 0;
+  // Only what this revision sees, deleted ones too; 0 = superseded ones as well.
+  Revision seen_at = 0;
+};
+
 // How a selection would be read.
 struct Plan {
   std::vector<std::string> steps;
@@ -115,6 +124,22 @@ class Reader {
   virtual absl::Status List(absl::string_view collection, absl::string_view after,
                             const ReadView& view, bool show_deleted,
                             absl::FunctionRef<bool(Version&)> visit) = 0;
+
+  // Visits the versions of a range in its order, each with the revision at which it was superseded
+  // (INT64_MAX for a newest one), until `visit` says false. Costs what is visited, and with seen_at
+  // a look at the others' keys.
+  virtual absl::Status Versions(absl::string_view collection, const VersionRange& range,
+                                absl::FunctionRef<bool(Version&, Revision)> visit) = 0;
+  // Visits id, since and until of the versions that were superseded after `after` and up to `to`,
+  // in no order.
+  virtual absl::Status Superseded(
+      absl::string_view collection, Revision after, Revision to,
+      absl::FunctionRef<void(absl::string_view, Revision, Revision)> visit) = 0;
+  // The `since` of about `count` newest versions, evenly picked, in order.
+  virtual absl::StatusOr<std::vector<Revision>> SampleSince(absl::string_view collection,
+                                                            int count) = 0;
+  // The revision of the last erasure, which has changed versions in their place; 0 = there is none.
+  virtual absl::StatusOr<Revision> LastErasure() = 0;
 
   // Whether what is derived of the collection is there, by the Table that the store was opened
   // with. Where it isn't, the five below fail with FAILED_PRECONDITION (STORE_READ_ONLY).

@@ -20,6 +20,9 @@ CREATE TABLE IF NOT EXISTS past_$0 (
   num INTEGER PRIMARY KEY, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
   create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL,
   payload BLOB NOT NULL, salt BLOB NOT NULL, until INTEGER NOT NULL, UNIQUE (id, since));
+CREATE INDEX IF NOT EXISTS "$0.head_since" ON head_$0 (since, id);
+CREATE INDEX IF NOT EXISTS "$0.past_since" ON past_$0 (since, id, until);
+CREATE INDEX IF NOT EXISTS "$0.past_until" ON past_$0 (until, since, id);
 )sql";
 
 constexpr size_t kKeptStatements = 64;
@@ -81,6 +84,15 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
   list = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE id > ?1 ORDER BY id");
   revisions = text("SELECT " DETENTE_VERSION_COLUMNS
                    " FROM past_$0 WHERE id = ?1 AND since < ?2 ORDER BY since DESC");
+  versions = text(
+      "SELECT " DETENTE_VERSION_COLUMNS
+      ", 9223372036854775807 AS until FROM head_$0 "
+      "WHERE (since, id) > (?1, ?2) AND since <= ?3 UNION ALL SELECT " DETENTE_VERSION_COLUMNS
+      ", until FROM past_$0 WHERE (since, id) > (?1, ?2) AND since <= ?3 AND until > ?4 "
+      "ORDER BY since, id");
+  superseded = text("SELECT id, since, until FROM past_$0 WHERE until > ?1 AND until <= ?2");
+  since_of = text("SELECT num, since FROM head_$0 WHERE num >= ?1 ORDER BY num LIMIT 1");
+  last_number = text("SELECT coalesce(max(num), 0) FROM head_$0");
   head = text("SELECT num, " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE id = ?1");
   insert_past = text("INSERT INTO past_$0 (" DETENTE_VERSION_COLUMNS
                      ", until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");

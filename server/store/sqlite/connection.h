@@ -222,6 +222,7 @@ struct CollectionSql {
   std::string create, get, get_past, list, revisions, head, insert_past, insert, update;
   std::string seen, seen_past;  // whether a view sees the row with a number, live; its id
   std::string head_number, past_number;
+  std::string versions, superseded, since_of, last_number;  // versions.cc
   std::string get_number, get_past_number;
   // derived.cc
   std::string drop_derived, create_derived, index_derived;

@@ -53,6 +53,16 @@ class SqliteSession : public Writer {
   absl::Status Revisions(absl::string_view collection, absl::string_view id, Revision before,
                          absl::FunctionRef<bool(Version&)> visit) override;
 
+  // versions.cc
+  absl::Status Versions(absl::string_view collection, const VersionRange& range,
+                        absl::FunctionRef<bool(Version&, Revision)> visit) override;
+  absl::Status Superseded(
+      absl::string_view collection, Revision after, Revision to,
+      absl::FunctionRef<void(absl::string_view, Revision, Revision)> visit) override;
+  absl::StatusOr<std::vector<Revision>> SampleSince(absl::string_view collection,
+                                                    int count) override;
+  absl::StatusOr<Revision> LastErasure() override;
+
   // derived.cc
   absl::StatusOr<bool> IsDerived(absl::string_view collection) override;
   absl::Status BeginDeriving(absl::string_view collection) override;

@@ -6,9 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -16,84 +14,18 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "engine/engine.h"
-#include "engine/references.h"
-#include "engine/validate.h"
 #include "query/filter.h"
 #include "server/engine/random_records.h"
+#include "server/engine/random_store.h"
 #include "server/engine/testing.h"
 
 namespace detente::engine {
 namespace {
 
-using google::protobuf::Message;
 using testing::Dice;
 using testing::RandomFilter;
-using testing::RandomRecord;
-
-constexpr int kIds = 40;       // of each resource
-constexpr int kVersions = 70;  // of each resource
-
-// A version as callers get it.
-struct Row {
-  store::Version version;
-  store::Revision until = INT64_MAX;
-  std::unique_ptr<Message> record;
-};
-
-class Records {
- public:
-  explicit Records(Dice& dice) {
-    for (const auto& resource : testing::TestRegistry().resources()) {
-      for (int i = 0; i < kVersions; ++i) Put(dice, *resource);
-    }
-  }
-
-  store::Reader& reader() { return *store_->writer(); }
-  store::Revision revision() const { return revision_; }
-  const std::vector<Row>& of(const Resource& resource) { return rows_[&resource]; }
-
- private:
-  void Put(Dice& dice, const Resource& resource) {
-    std::vector<Row>& rows = rows_[&resource];
-    store::Writer& writer = *store_->writer();
-    const std::string id = absl::StrCat("r", dice.Below(kIds));
-    auto before = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
-      return row.version.id == id && row.until == INT64_MAX;
-    });
-    const bool exists = before != rows.end();
-    std::unique_ptr<Message> record = RandomRecord(dice, resource.type);
-    Row row;
-    ++revision_;
-    row.version.id = id;
-    row.version.uid = "uid-" + id;
-    row.version.since = revision_;
-    row.version.update_time = testing::kFirstTime + revision_ * 3'600'000'000;
-    row.version.create_time = exists ? before->version.create_time : row.version.update_time;
-    if (dice.OneIn(6)) row.version.delete_time = row.version.update_time;
-    row.version.payload = EncodePayload(*record);
-    std::vector<std::string> gone, added;
-    if (exists && before->version.delete_time == 0)
-      gone = Targets(References(resource, *before->record));
-    if (row.version.delete_time == 0) added = Targets(References(resource, *record));
-    store::Commit commit;
-    commit.revision = revision_;
-    commit.time = row.version.update_time;
-    EXPECT_TRUE(writer.Begin().ok());
-    EXPECT_TRUE(
-        writer.Put(resource.collection, row.version, resource.columns->Derive(*record), exists)
-            .ok());
-    EXPECT_TRUE(writer.PutReferences(resource.Name(id), revision_, gone, added).ok());
-    EXPECT_TRUE(writer.PutCommit(commit, {}).ok());
-    EXPECT_TRUE(writer.Commit().ok());
-    row.record = *ParseRecord(resource, row.version);
-    if (exists) before->until = revision_;
-    rows.push_back(std::move(row));
-  }
-
-  std::unique_ptr<store::Store> store_ = testing::OpenStore(":memory:");
-  std::map<const Resource*, std::vector<Row>> rows_;
-  store::Revision revision_ = 0;
-};
+using testing::RandomStore;
+using testing::Row;
 
 struct Case {
   const Resource* resource;
@@ -107,7 +39,7 @@ struct Case {
 using Ids = std::vector<std::string>;
 
 // By the columns' values, whatever index the store takes.
-Ids Expected(Records& records, const Case& c, const query::Filter& filter,
+Ids Expected(RandomStore& records, const Case& c, const query::Filter& filter,
              const std::vector<store::Order>& order) {
   std::vector<std::pair<std::vector<store::Value>, std::string>> found;
   const auto& columns = c.resource->columns->table().columns;
@@ -150,7 +82,7 @@ Ids Expected(Records& records, const Case& c, const query::Filter& filter,
 }
 
 // As a List finds them. An exact condition is not looked at again.
-absl::StatusOr<Ids> Found(Records& records, const Case& c, const query::Filter& filter,
+absl::StatusOr<Ids> Found(RandomStore& records, const Case& c, const query::Filter& filter,
                           const std::vector<store::Order>& order, int page_size) {
   const query::Lowered lowered = filter.Lower(*c.resource->columns, c.show_deleted);
   store::Selection selection;
@@ -181,7 +113,7 @@ absl::StatusOr<Ids> Found(Records& records, const Case& c, const query::Filter& 
 }
 
 // What differs; empty where nothing does.
-std::string Difference(Records& records, const Case& c) {
+std::string Difference(RandomStore& records, const Case& c) {
   auto filter = query::Filter::Parse(c.filter, c.resource->type);
   if (!filter.ok()) return absl::StrCat("not parsed: ", filter.status().ToString());
   auto order = query::ParseOrder(c.order, c.resource->type, *c.resource->columns);
@@ -208,10 +140,10 @@ TEST(RandomFilterTest, TheStoreFindsWhatTheEvaluatorSays) {
   const int count = asked == nullptr ? 20'000 : std::atoi(asked);
   const uint64_t seed = 20'251'213 + static_cast<uint64_t>(asked == nullptr ? 0 : count);
   Dice dice(seed);
-  std::unique_ptr<Records> records;
+  std::unique_ptr<RandomStore> records;
   int matched = 0, failures = 0;
   for (int i = 0; i < count && failures < 3; ++i) {
-    if (i % 5'000 == 0) records = std::make_unique<Records>(dice);
+    if (i % 5'000 == 0) records = std::make_unique<RandomStore>(dice);
     Case c;
     c.resource = dice.Of(testing::TestRegistry().resources()).get();
     c.view.revision =

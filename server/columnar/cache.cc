@@ -1,0 +1,393 @@
+#include "columnar/cache.h"
+
+#include <arrow/array.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace detente::columnar {
+namespace {
+
+using engine::Resource;
+using store::Revision;
+using store::Version;
+
+constexpr int kRowsBetweenChecks = 256;
+constexpr auto kBetweenChecks = std::chrono::milliseconds(20);
+
+// How a thread says that columns don't fit: at all, or beside what others are making.
+absl::Status TooLarge() { return absl::OutOfRangeError("more than the cache takes"); }
+absl::Status NoRoom() { return absl::ResourceExhaustedError("no room in the cache"); }
+
+size_t BytesOf(const Columns& columns) {
+  size_t bytes = 0;
+  for (const auto& [id, array] : columns) bytes += columnar::BytesOf(*array);
+  return bytes;
+}
+
+size_t BytesOf(const Chunk& chunk) { return chunk.bytes() + BytesOf(chunk.columns); }
+
+size_t BytesOf(const std::vector<std::shared_ptr<Chunk>>& chunks) {
+  size_t bytes = 0;
+  for (const auto& chunk : chunks) bytes += BytesOf(*chunk);
+  return bytes;
+}
+
+}  // namespace
+
+Cache::Cache(engine::Engine& engine, size_t max_bytes) : engine_(engine), max_bytes_(max_bytes) {
+  engine_.OnErasure([this] { DropAll(); });
+}
+
+Cache::~Cache() { engine_.OnErasure(nullptr); }
+
+const std::vector<Node>& Cache::NodesFor(const Resource& resource) {
+  std::lock_guard lock(mutex_);
+  auto& nodes = nodes_[&resource];
+  if (nodes == nullptr) nodes = std::make_unique<const std::vector<Node>>(NodesOf(resource.type));
+  return *nodes;
+}
+
+size_t Cache::bytes() const {
+  std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+absl::StatusOr<Revision> Cache::LastErasure() {
+  auto reader = engine_.LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->LastErasure();
+}
+
+void Cache::Drop(Collection* collection) {
+  bytes_ -= collection->bytes;
+  Collection empty;
+  empty.too_large = std::move(collection->too_large);
+  *collection = std::move(empty);
+}
+
+void Cache::DropColumn(Collection* collection, const ColumnId& id) {
+  collection->columns.erase(id);
+  for (const auto& chunk : collection->chunks) {
+    const auto column = chunk->columns.find(id);
+    const size_t bytes = columnar::BytesOf(*column->second);
+    collection->bytes -= bytes;
+    bytes_ -= bytes;
+    chunk->columns.erase(column);
+  }
+  if (collection->columns.empty()) Drop(collection);
+}
+
+// The columns that were used least recently go, and a collection with its last column.
+void Cache::Evict(size_t wanted) {
+  while (bytes_ + wanted > max_bytes_) {
+    Collection* oldest = nullptr;
+    std::pair<uint64_t, ColumnId> use{UINT64_MAX, {}};
+    for (auto& [resource, collection] : collections_) {
+      if (collection.busy) continue;
+      for (const auto& [id, used] : collection.columns) {
+        if (std::pair(used, id) >= use) continue;
+        use = {used, id};
+        oldest = &collection;
+      }
+    }
+    if (oldest == nullptr) return;
+    DropColumn(oldest, use.second);
+  }
+}
+
+absl::Status Cache::Reserve(Collection* collection, size_t bytes) {
+  std::lock_guard lock(mutex_);
+  if (collection->bytes + bytes > max_bytes_) return TooLarge();
+  Evict(bytes);
+  if (bytes_ + bytes > max_bytes_) return NoRoom();
+  collection->bytes += bytes;
+  bytes_ += bytes;
+  return absl::OkStatus();
+}
+
+void Cache::Count(Collection* collection) {
+  const size_t bytes = BytesOf(collection->chunks);
+  std::lock_guard lock(mutex_);
+  bytes_ += bytes - collection->bytes;
+  collection->bytes = bytes;
+}
+
+void Cache::DropAll() {
+  std::lock_guard lock(mutex_);
+  for (auto& [resource, collection] : collections_) {
+    if (collection.busy) {
+      collection.stale = true;
+    } else {
+      Drop(&collection);
+    }
+  }
+}
+
+absl::StatusOr<std::optional<Snapshot>> Cache::Find(const Resource& resource, Revision revision,
+                                                    const std::vector<ColumnId>& columns,
+                                                    bool build, const Check& check) {
+  // An erasure by another process is seen here too.
+  const auto erasure = LastErasure();
+  if (!erasure.ok()) return erasure.status();
+  std::unique_lock lock(mutex_);
+  Collection& collection = collections_[&resource];
+  while (collection.busy) {
+    // Who can do without it does not wait for all of it.
+    if (!build && !collection.made) return std::nullopt;
+    changed_.wait_for(lock, kBetweenChecks);
+    lock.unlock();
+    if (absl::Status s = check(); !s.ok()) return s;
+    lock.lock();
+  }
+  if (collection.erasure != *erasure) {
+    Drop(&collection);
+    collection.erasure = *erasure;
+  }
+  const bool there = collection.made && std::all_of(columns.begin(), columns.end(), [&](auto& id) {
+                       return collection.columns.contains(id);
+                     });
+  if ((!there && !build) || (collection.made && revision < collection.floor) ||
+      (!there && collection.too_large.contains(columns))) {
+    return std::nullopt;
+  }
+  if (!there || revision > collection.top) {
+    collection.busy = true;
+    lock.unlock();
+    absl::Status status = Bring(resource, &collection, revision, columns, check);
+    // What was erased meanwhile may have been read before.
+    const auto after = LastErasure();
+    lock.lock();
+    collection.busy = false;
+    changed_.notify_all();
+    if (collection.stale || !after.ok() || *after != *erasure) {
+      Drop(&collection);
+      if (!status.ok()) return status;
+      return std::nullopt;
+    }
+    if (status == TooLarge()) collection.too_large.insert(columns);
+    if (status == TooLarge() || status == NoRoom()) return std::nullopt;
+    if (!status.ok()) return status;
+  }
+  ++uses_;
+  for (const ColumnId& id : columns) collection.columns[id] = uses_;
+  Snapshot snapshot;
+  snapshot.parts.reserve(collection.chunks.size());
+  for (const auto& chunk : collection.chunks) {
+    Snapshot::Part& part = snapshot.parts.emplace_back();
+    part.chunk = chunk;
+    for (const ColumnId& id : columns) part.columns[id] = chunk->columns.at(id);
+  }
+  Evict(0);
+  return snapshot;
+}
+
+absl::Status Cache::Bring(const Resource& resource, Collection* collection, Revision revision,
+                          const std::vector<ColumnId>& columns, const Check& check) {
+  absl::Status status;
+  if (!collection->made) {
+    status = Read(resource, collection, {.to = revision, .seen_at = revision}, columns, check,
+                  &collection->chunks);
+    if (status.ok()) {
+      collection->made = true;
+      collection->floor = collection->top = revision;
+      for (const ColumnId& id : columns) collection->columns[id] = 0;
+    } else {
+      collection->chunks.clear();
+    }
+    Count(collection);
+    return status;
+  }
+  std::vector<ColumnId> missing;
+  std::copy_if(columns.begin(), columns.end(), std::back_inserter(missing),
+               [&](const ColumnId& id) { return !collection->columns.contains(id); });
+  if (!missing.empty()) {
+    status = Fill(resource, collection, missing, check);
+    if (status == TooLarge()) {
+      // Without those that nobody asks for now.
+      {
+        std::lock_guard lock(mutex_);
+        std::vector<ColumnId> others;
+        for (const auto& [id, used] : collection->columns) others.push_back(id);
+        for (const ColumnId& id : others) {
+          const bool wanted = std::find(columns.begin(), columns.end(), id) != columns.end();
+          if (!wanted && collection->columns.size() > 1) DropColumn(collection, id);
+        }
+      }
+      status = Fill(resource, collection, missing, check);
+    }
+  }
+  if (status.ok() && revision > collection->top) {
+    std::vector<ColumnId> all;
+    for (const auto& [id, used] : collection->columns) all.push_back(id);
+    std::vector<std::shared_ptr<Chunk>> fresh;
+    status = Read(resource, collection, {.after = collection->top, .to = revision}, all, check,
+                  &fresh);
+    if (status.ok()) {
+      std::move(fresh.begin(), fresh.end(), std::back_inserter(collection->chunks));
+      status = Close(resource, collection, revision);
+    }
+  }
+  Count(collection);
+  return status;
+}
+
+// Columns of a chunk's size for all rows must not fill the cache before it turns out that they
+// don't fit.
+absl::Status Cache::CheckRoom(const Resource& resource, Revision revision, const Chunk& first) {
+  store::Selection all;
+  all.view.revision = revision;
+  auto rows = engine_.Count(resource, all);
+  if (!rows.ok()) return absl::OkStatus();  // it will be seen
+  const double bytes = static_cast<double>(BytesOf(first)) / static_cast<double>(first.rows()) *
+                       static_cast<double>(*rows);
+  return bytes > static_cast<double>(max_bytes_) ? TooLarge() : absl::OkStatus();
+}
+
+absl::Status Cache::Read(const Resource& resource, Collection* collection,
+                         store::VersionRange range, const std::vector<ColumnId>& columns,
+                         const Check& check, std::vector<std::shared_ptr<Chunk>>* chunks) {
+  ChunkBuilder builder(resource, NodesFor(resource), columns);
+  for (bool more = true; more;) {
+    more = false;
+    absl::Status inner;
+    {
+      // Chunk by chunk, so that no state of the store is held for long.
+      auto reader = engine_.LeaseReader();
+      if (!reader.ok()) return reader.status();
+      absl::Status status = (*reader)->Versions(
+          resource.collection, range, [&](const Version& version, Revision until) {
+            if (builder.rows() % kRowsBetweenChecks == 0) inner = check();
+            if (inner.ok()) inner = builder.Load(version);
+            if (inner.ok()) inner = builder.Append(until);
+            range.after = version.since;
+            range.after_id = version.id;
+            more = builder.full();
+            return inner.ok() && !more;
+          });
+      if (!inner.ok()) return inner;
+      if (!status.ok()) return status;
+    }
+    if (builder.rows() == 0) break;
+    auto chunk = builder.Finish();
+    if (!chunk.ok()) return chunk.status();
+    if (more && chunks->empty() && !collection->made) {
+      absl::Status room = CheckRoom(resource, range.to, **chunk);
+      if (!room.ok()) return room;
+    }
+    if (absl::Status s = Reserve(collection, BytesOf(**chunk)); !s.ok()) return s;
+    chunks->push_back(*std::move(chunk));
+  }
+  return absl::OkStatus();
+}
+
+// More columns for the chunks that are there.
+absl::Status Cache::Fill(const Resource& resource, Collection* collection,
+                         const std::vector<ColumnId>& columns, const Check& check) {
+  std::vector<Columns> filled;
+  absl::Status status;
+  for (const auto& chunk : collection->chunks) {
+    auto read = ReadColumns(resource, *chunk, columns, check);
+    if (!read.ok()) return read.status();
+    const size_t bytes = BytesOf(*read);
+    if (filled.empty() && bytes * collection->chunks.size() > max_bytes_) return TooLarge();
+    if (status = Reserve(collection, bytes); !status.ok()) {
+      Count(collection);
+      return status;
+    }
+    filled.push_back(*std::move(read));
+  }
+  for (size_t i = 0; i < filled.size(); ++i) collection->chunks[i]->columns.merge(filled[i]);
+  for (const ColumnId& id : columns) collection->columns[id] = 0;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Columns> Cache::ReadColumns(const Resource& resource, const Chunk& chunk,
+                                           const std::vector<ColumnId>& columns,
+                                           const Check& check) {
+  ChunkBuilder builder(resource, NodesFor(resource), columns);
+  const store::VersionRange range{.after = chunk.since.front() - 1, .to = chunk.since.back()};
+  auto reader = engine_.LeaseReader();
+  if (!reader.ok()) return reader.status();
+  int64_t row = 0;
+  absl::Status inner;
+  absl::Status status = (*reader)->Versions(
+      resource.collection, range, [&](const Version& version, Revision until) {
+        // Versions that were superseded before the chunk was made are not in it.
+        if (version.since != chunk.since[row] || version.id != chunk.id(row)) return true;
+        if (row % kRowsBetweenChecks == 0) inner = check();
+        if (inner.ok()) inner = builder.Load(version);
+        if (inner.ok()) inner = builder.Append(until);
+        return inner.ok() && ++row < chunk.rows();
+      });
+  if (!inner.ok()) return inner;
+  if (!status.ok()) return status;
+  if (row < chunk.rows()) {
+    return absl::AbortedError(absl::StrCat("a version of ", resource.collection,
+                                           " is gone from the store"));
+  }
+  return builder.FinishColumns();
+}
+
+// Sets when versions were superseded, up to `revision`; then puts small chunks together and takes
+// dead rows out of others.
+absl::Status Cache::Close(const Resource& resource, Collection* collection, Revision revision) {
+  std::vector<std::shared_ptr<Chunk>>& chunks = collection->chunks;
+  {
+    auto reader = engine_.LeaseReader();
+    if (!reader.ok()) return reader.status();
+    absl::Status status = (*reader)->Superseded(
+        resource.collection, collection->top, revision,
+        [&](absl::string_view id, Revision since, Revision until) {
+          // The chunks that hold `since` follow each other.
+          auto chunk = std::partition_point(chunks.begin(), chunks.end(), [&](const auto& c) {
+            return c->since.back() < since;
+          });
+          for (; chunk != chunks.end() && (*chunk)->since.front() <= since; ++chunk) {
+            const int64_t row = (*chunk)->Find(since, id);
+            if (row < 0) continue;
+            if ((*chunk)->until[row].exchange(until) == INT64_MAX) ++(*chunk)->dead;
+            break;
+          }
+        });
+    if (!status.ok()) return status;
+  }
+  collection->top = revision;
+  return Tidy(collection);
+}
+
+absl::Status Cache::Tidy(Collection* collection) {
+  std::vector<std::shared_ptr<Chunk>> tidy;
+  for (std::shared_ptr<Chunk>& chunk : collection->chunks) {
+    if (chunk->dead * 2 > chunk->rows()) {
+      // Revisions before this one are the store's from now on.
+      collection->floor = collection->top;
+      auto living = Merge({chunk}, collection->top);
+      if (!living.ok()) return living.status();
+      if ((*living)->rows() == 0) continue;
+      chunk = *std::move(living);
+    }
+    tidy.push_back(std::move(chunk));
+    // What commits add is put together by and by: a chunk is more than twice as large as the next.
+    while (tidy.size() > 1) {
+      const auto& last = tidy.back();
+      const auto& before = tidy[tidy.size() - 2];
+      if (before->rows() > 2 * last->rows() || before->rows() + last->rows() > kChunkRows ||
+          BytesOf(*before) + BytesOf(*last) > kChunkBytes) {
+        break;
+      }
+      auto both = Merge({before, last}, 0);
+      if (!both.ok()) return both.status();
+      tidy.pop_back();
+      tidy.back() = *std::move(both);
+    }
+  }
+  collection->chunks = std::move(tidy);
+  return absl::OkStatus();
+}
+
+}  // namespace detente::columnar
