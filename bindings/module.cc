@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -183,24 +184,6 @@ class PyStream {
 
 // Messages both ways.
 class PyExchange {
- private:
-  template <typename F>
-  auto Do(const F& what) {
-    if (exchange_ == nullptr) Raise(absl::FailedPreconditionError("the stream has ended"));
-    if (busy_) throw std::runtime_error("another thread is using this stream");
-    busy_ = true;
-    auto result = decltype(what())();
-    {
-      const InFlight in_flight;
-      const py::gil_scoped_release release;
-      result = what();
-    }
-    busy_ = false;
-    signals_->Rethrow();
-    if (!result.ok()) Raise(result.status());
-    return *std::move(result);
-  }
-
  public:
   PyExchange(std::unique_ptr<Signals> signals, std::unique_ptr<MessageExchange> exchange)
       : signals_(std::move(signals)), exchange_(std::move(exchange)) {}
@@ -240,6 +223,23 @@ class PyExchange {
   }
 
  private:
+  template <typename F>
+  typename std::invoke_result_t<F>::value_type Do(const F& what) {
+    if (exchange_ == nullptr) Raise(absl::FailedPreconditionError("the stream has ended"));
+    if (busy_) throw std::runtime_error("another thread is using this stream");
+    busy_ = true;
+    std::invoke_result_t<F> result;
+    {
+      const InFlight in_flight;
+      const py::gil_scoped_release release;
+      result = what();
+    }
+    busy_ = false;
+    signals_->Rethrow();
+    if (!result.ok()) Raise(result.status());
+    return *std::move(result);
+  }
+
   std::unique_ptr<Signals> signals_;  // outlives the exchange, whose options point to it
   std::unique_ptr<MessageExchange> exchange_;
   bool busy_ = false;  // under the GIL
