@@ -222,7 +222,7 @@ absl::StatusOr<std::unique_ptr<ExchangeStream>> HandlerTable::OpenExchange(
   Arena arena;
   auto message = Parse(method, first, context, &arena);
   if (!message.ok()) return Presentable(message.status());
-  auto stream = method.exchange({engine_, method, context, **message});
+  auto stream = method.exchange({engine_, *columns_, method, context, **message});
   if (!stream.ok()) return Presentable(stream.status());
   return std::make_unique<PresentableExchange>(*std::move(stream));
 }
