@@ -60,18 +60,6 @@ class InOrder {
   std::deque<Waiting> waiting_;
 };
 
-// What a value's bytes may have been cut within, or what no text is, does not travel in a string.
-std::string Readable(absl::string_view text) {
-  std::string out;
-  while (!text.empty() && out.size() < kMaxErrorBytes) {
-    const size_t size = values::CharacterSize(text);
-    absl::StrAppend(&out, size == 0 ? "\uFFFD" : text.substr(0, size));
-    text.remove_prefix(std::max<size_t>(size, 1));
-  }
-  if (!text.empty()) absl::StrAppend(&out, "…");
-  return out;
-}
-
 // What is wrong with the rows of a batch: found by the thread that takes it, then by the writer.
 class RowErrors {
  public:
@@ -103,8 +91,8 @@ class RowErrors {
       if (of_row > kMaxErrorsOfRow) continue;
       auto* error = response->add_errors();
       error->set_row(static_cast<int32_t>(errors_[i].row));
-      error->set_field(Readable(errors_[i].field));
-      error->set_description(Readable(errors_[i].description));
+      error->set_field(values::Readable(errors_[i].field, kMaxErrorBytes));
+      error->set_description(values::Readable(errors_[i].description, kMaxErrorBytes));
     }
   }
 
@@ -264,8 +252,8 @@ absl::StatusOr<std::unique_ptr<ExchangeStream>> OpenWriteRows(const Call& call) 
                                                         kMaxWriteIdBytes, " bytes expected")),
             &status);
   }
-  if (start.columns_size() > columnar::kMaxColumns) {
-    Collect(InvalidFields({{"start.columns", absl::StrCat("at most ", columnar::kMaxColumns)}},
+  if (start.columns_size() > columnar::kMaxBatchColumns) {
+    Collect(InvalidFields({{"start.columns", absl::StrCat("at most ", columnar::kMaxBatchColumns)}},
                           v1::LIMIT_EXCEEDED),
             &status);
   }

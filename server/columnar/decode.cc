@@ -20,6 +20,7 @@
 #include "error/error.h"
 #include "query/nearest.h"
 #include "query/path.h"
+#include "values/utf8.h"
 
 namespace detente::columnar {
 namespace {
@@ -33,10 +34,14 @@ constexpr absl::string_view kField = "batch.arrow_stream";
 constexpr absl::string_view kNameColumn = "name";
 constexpr absl::string_view kIdColumn = "id";
 
-absl::Status Invalid(absl::string_view what) { return InvalidField(kField, what); }
+constexpr size_t kMaxErrorBytes = 400;
+
+Violation Wrong(absl::string_view what) {
+  return {std::string(kField), values::Readable(what, kMaxErrorBytes)};
+}
 
 absl::Status OverLimit(absl::string_view what) {
-  return InvalidFields({{std::string(kField), std::string(what)}}, v1::LIMIT_EXCEEDED);
+  return InvalidFields({Wrong(what)}, v1::LIMIT_EXCEEDED);
 }
 
 // Gives out so much in all, whatever is given back: a few bytes may ask for exabytes, or for the
@@ -75,9 +80,8 @@ absl::Status Unreadable(const arrow::Status& status) {
   if (status.IsOutOfMemory()) {
     return OverLimit(absl::StrCat("takes more than ", kMaxArrowBytes, " bytes uncompressed"));
   }
-  constexpr size_t kMaxText = 200;
-  return Invalid(absl::StrCat("is no Arrow IPC stream that can be read: ",
-                              status.message().substr(0, kMaxText)));
+  return InvalidFields(
+      {Wrong(absl::StrCat("is no Arrow IPC stream that can be read: ", status.message()))});
 }
 
 int CountFields(const arrow::FieldVector& fields) {
@@ -122,14 +126,14 @@ class LayoutMaker {
       : resource_(resource), schema_(schema), columns_(columns) {}
 
   absl::StatusOr<Layout> Make() {
-    if (CountFields(schema_.fields()) > kMaxColumns) {
-      return OverLimit(absl::StrCat("at most ", kMaxColumns, " columns, got ",
+    if (CountFields(schema_.fields()) > kMaxBatchColumns) {
+      return OverLimit(absl::StrCat("at most ", kMaxBatchColumns, " columns, got ",
                                     CountFields(schema_.fields()), " with the nested ones"));
     }
     absl::flat_hash_set<std::string> names;
     for (int i = 0; i < schema_.num_fields(); ++i) {
       const std::string& name = schema_.field(i)->name();
-      if (!names.insert(name).second) Wrong(name, "is there twice");
+      if (!names.insert(name).second) Refuse(name, "is there twice");
       if (name == kNameColumn) {
         layout_.name = i;
       } else if (name == kIdColumn) {
@@ -139,7 +143,7 @@ class LayoutMaker {
       }
     }
     for (const std::string& column : columns_) {
-      if (!names.contains(column)) Wrong(column, "the rows have no such column");
+      if (!names.contains(column)) Refuse(column, "the rows have no such column");
     }
     CheckOverlaps();
     if (!violations_.empty()) return InvalidFields(violations_);
@@ -148,17 +152,16 @@ class LayoutMaker {
   }
 
  private:
-  void Wrong(absl::string_view column, absl::string_view what) {
+  void Refuse(absl::string_view column, absl::string_view what) {
     constexpr size_t kMaxName = 128;
-    violations_.push_back(
-        {std::string(kField), absl::StrCat("column `", column.substr(0, kMaxName), "`: ", what)});
+    violations_.push_back(Wrong(absl::StrCat("column `", column.substr(0, kMaxName), "`: ", what)));
   }
 
   void Add(int column, const std::string& name) {
     auto path = query::ParsePath(name, resource_.type);
-    if (!path.ok()) return Wrong(name, path.status().message());
+    if (!path.ok()) return Refuse(name, path.status().message());
     auto plans = PlansOf(resource_, *path);
-    if (!plans.has_value()) return Wrong(name, "names elements; take the list as a whole");
+    if (!plans.has_value()) return Refuse(name, "names elements; take the list as a whole");
     // What the server makes may be there, as ReadRows sends it.
     if (plans->front()->field->number() <= engine::kDeleteTime) return;
     if (std::any_of(plans->begin(), plans->end(), [](const auto* p) { return p->output_only; })) {
@@ -172,7 +175,7 @@ class LayoutMaker {
       for (const Target& inner : layout_.targets) {
         if (&outer == &inner || !query::Covers(outer.path, inner.path)) continue;
         if (outer.name != inner.name) {
-          Wrong(inner.name, absl::StrCat("is a part of `", outer.name, "`; leave one out"));
+          Refuse(inner.name, absl::StrCat("is a part of `", outer.name, "`; leave one out"));
         }
       }
     }
@@ -207,7 +210,7 @@ class BatchReader {
     BatchReader reader;
     std::vector<Violation> violations;
     const auto add = [&](const absl::Status& status) {
-      violations.push_back({std::string(kField), std::string(status.message())});
+      violations.push_back(Wrong(status.message()));
     };
     for (const Target& target : layout.targets) {
       auto made = NewFieldReader(*target.plans.back(), batch.column(target.column), target.name);
@@ -274,7 +277,7 @@ absl::StatusOr<DecodedRows> DecodeRows(const engine::Resource& resource,
                                        absl::Span<const std::string> columns) {
   BoundedPool pool;
   arrow::ipc::IpcReadOptions options;
-  options.max_recursion_depth = kMaxNesting;
+  options.max_recursion_depth = kMaxBatchNesting;
   options.memory_pool = &pool;
   options.use_threads = false;
   options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
@@ -297,8 +300,8 @@ absl::StatusOr<DecodedRows> DecodeRows(const engine::Resource& resource,
     if (batches == kMaxRecordBatches) {
       return OverLimit(absl::StrCat("at most ", kMaxRecordBatches, " record batches"));
     }
-    if (batch->num_rows() > kMaxRows - static_cast<int64_t>(decoded.rows.size())) {
-      return OverLimit(absl::StrCat("at most ", kMaxRows, " rows"));
+    if (batch->num_rows() > kMaxBatchRows - static_cast<int64_t>(decoded.rows.size())) {
+      return OverLimit(absl::StrCat("at most ", kMaxBatchRows, " rows"));
     }
     status = batch->ValidateFull();
     if (!status.ok()) return Unreadable(status);
@@ -307,11 +310,13 @@ absl::StatusOr<DecodedRows> DecodeRows(const engine::Resource& resource,
     for (int64_t i = 0; i < batch->num_rows(); ++i) {
       reading.row = decoded.rows.size();
       decoded.rows.push_back(reader->Read(i, resource, reading));
-      if (reading.text_bytes > kMaxTextBytes) {
-        return OverLimit(absl::StrCat("at most ", kMaxTextBytes, " bytes of text in all rows"));
+      if (reading.text_bytes > kMaxBatchTextBytes) {
+        return OverLimit(
+            absl::StrCat("at most ", kMaxBatchTextBytes, " bytes of text in all rows"));
       }
-      if (reading.elements > kMaxElements) {
-        return OverLimit(absl::StrCat("at most ", kMaxElements, " elements of lists in all rows"));
+      if (reading.elements > kMaxBatchElements) {
+        return OverLimit(
+            absl::StrCat("at most ", kMaxBatchElements, " elements of lists in all rows"));
       }
     }
   }

@@ -15,13 +15,13 @@
 
 namespace detente::columnar {
 
-constexpr int64_t kMaxRows = 1'000;
-constexpr int kMaxColumns = 1'000;  // nested ones too
-constexpr int kMaxNesting = 16;
+constexpr int64_t kMaxBatchRows = 1'000;
+constexpr int kMaxBatchColumns = 1'000;  // nested ones too
+constexpr int kMaxBatchNesting = 16;
 constexpr int kMaxRecordBatches = 100;
 constexpr int64_t kMaxArrowBytes = int64_t{64} << 20;  // of buffers that are not as they were sent
-constexpr size_t kMaxTextBytes = size_t{16} << 20;     // of all rows, dictionaries resolved
-constexpr size_t kMaxElements = 400'000;               // of all lists
+constexpr size_t kMaxBatchTextBytes = size_t{16} << 20;  // of all rows, dictionaries resolved
+constexpr size_t kMaxBatchElements = 400'000;            // of all lists
 
 struct DecodedRow {
   std::string name;  // as the row has them; empty = it has none

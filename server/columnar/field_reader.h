@@ -23,7 +23,7 @@ struct Reading {
   size_t elements = 0;
   std::vector<RowViolation>* violations;
 
-  bool full() const { return text_bytes > kMaxTextBytes || elements > kMaxElements; }
+  bool full() const { return text_bytes > kMaxBatchTextBytes || elements > kMaxBatchElements; }
   void Violate(const engine::Place& place, absl::string_view description) {
     violations->push_back({row, place.Text(), std::string(description)});
   }

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "columnar/cache.h"
 #include "columnar/row_source.h"
@@ -128,14 +129,27 @@ void ExpectRecord(const DecodedRow& row, const std::string& expected) {
 
 // --- what ReadRows sends -------------------------------------------------------------------------
 
-// Clears what no row brings back: what the server makes, and what a list can't hold. Empty messages
-// are gone where columns are flat.
-void Clear(const engine::TypePlan& plan, bool root, bool flat, Message* message) {
+// Clears what no row brings back: what the server makes, and unspecified enums in a list, which are
+// counted. Empty messages are gone where columns are flat.
+int Clear(const engine::TypePlan& plan, bool root, bool flat, Message* message) {
   const auto* reflection = message->GetReflection();
+  int unspecified = 0;
   for (const engine::FieldPlan& field : plan.fields) {
     const FieldDescriptor* f = field.field;
     if (field.output_only || (root && f->number() <= engine::kDeleteTime)) {
       reflection->ClearField(message, f);
+    } else if (f->cpp_type() == FieldDescriptor::CPPTYPE_ENUM && f->is_repeated()) {
+      std::vector<int> values;
+      for (int i = 0; i < reflection->FieldSize(*message, f); ++i) {
+        const int value = reflection->GetRepeatedEnumValue(*message, f, i);
+        if (value == 0) {
+          ++unspecified;
+        } else {
+          values.push_back(value);
+        }
+      }
+      reflection->ClearField(message, f);
+      for (const int value : values) reflection->AddEnumValue(message, f, value);
     } else if (f->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
       std::string scratch;
       if (!f->is_repeated() && f->cpp_type() == FieldDescriptor::CPPTYPE_STRING &&
@@ -144,14 +158,16 @@ void Clear(const engine::TypePlan& plan, bool root, bool flat, Message* message)
       }
     } else if (f->is_repeated()) {
       for (int i = 0; i < reflection->FieldSize(*message, f); ++i) {
-        Clear(*field.message, false, false, reflection->MutableRepeatedMessage(message, f, i));
+        unspecified +=
+            Clear(*field.message, false, false, reflection->MutableRepeatedMessage(message, f, i));
       }
     } else if (reflection->HasField(*message, f)) {
       Message* inner = reflection->MutableMessage(message, f);
-      Clear(*field.message, false, flat, inner);
+      unspecified += Clear(*field.message, false, flat, inner);
       if (flat && inner->ByteSizeLong() == 0) reflection->ClearField(message, f);
     }
   }
+  return unspecified;
 }
 
 std::vector<std::string> RoundTrip(RandomStore& store, engine::Engine& engine,
@@ -184,12 +200,19 @@ std::vector<std::string> RoundTrip(RandomStore& store, engine::Engine& engine,
                                    arrow::Compression::ZSTD}) {
       auto decoded = DecodeRows(resource, Stream({*batch}, compression), {});
       if (!decoded.ok()) return {decoded.status().ToString()};
-      for (const std::string& wrong : Wrong(*decoded)) differences.push_back(wrong);
+      int nulls = 0;
+      for (const std::string& wrong : Wrong(*decoded)) {
+        if (absl::EndsWith(wrong, "must not be null in a list")) {
+          ++nulls;
+        } else {
+          differences.push_back(wrong);
+        }
+      }
       for (const DecodedRow& row : decoded->rows) {
         ++found;
         std::unique_ptr<Message> expected(records.at(row.name)->New());
         expected->CopyFrom(*records.at(row.name));
-        Clear(*resource.plan, true, flat, expected.get());
+        nulls -= Clear(*resource.plan, true, flat, expected.get());
         Clear(*resource.plan, true, flat, row.record.get());
         std::string difference;
         MessageDifferencer differencer;
@@ -198,6 +221,7 @@ std::vector<std::string> RoundTrip(RandomStore& store, engine::Engine& engine,
           differences.push_back(absl::StrCat(row.name, ": ", difference));
         }
       }
+      if (nulls != 0) differences.push_back("more nulls, or fewer");
     }
   }
   if (found != 3 * records.size()) differences.push_back("rows are missing");
@@ -287,7 +311,10 @@ TEST(DecodeTest, DatesAsTextsDaysAndTimes) {
   }
   auto rows = Decode(
       "releases",
-      {{"effective_date", ArrayOf<arrow::Date64Builder, int64_t>({kDay * 86'400'000 + 1'000})}});
+      {{"effective_date",
+        ArrayOf<arrow::TimestampBuilder, int64_t>(
+            {kDay * 86'400 + 1}, arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::SECOND),
+                                                         arrow::default_memory_pool()))}});
   ASSERT_TRUE(rows.ok());
   EXPECT_THAT(Wrong(*rows), ElementsAre("0 effective_date: a day expected, got a time of it: "
                                         "2025-12-13T00:00:01Z"));
@@ -372,13 +399,15 @@ TEST(DecodeTest, Limits) {
   const auto notes = [](int64_t rows, size_t bytes) {
     return Texts(std::vector<std::optional<std::string>>(rows, std::string(bytes, 'x')));
   };
-  EXPECT_TRUE(Decode("releases", {{"note", notes(kMaxRows, 1)}}).ok());
-  EXPECT_THAT(over(Stream({Batch({{"note", notes(kMaxRows + 1, 1)}})})), HasSubstr("1000 rows"));
+  EXPECT_TRUE(Decode("releases", {{"note", notes(kMaxBatchRows, 1)}}).ok());
+  EXPECT_THAT(over(Stream({Batch({{"note", notes(kMaxBatchRows + 1, 1)}})})),
+              HasSubstr("1000 rows"));
   const auto one = Batch({{"note", notes(1, 1)}});
   EXPECT_THAT(over(Stream(std::vector(kMaxRecordBatches + 1, one))),
               HasSubstr("100 record batches"));
-  EXPECT_THAT(over(Stream({Batch(std::vector<Column>(kMaxColumns + 1, {"note", notes(1, 1)}))})),
-              HasSubstr("1000 columns"));
+  EXPECT_THAT(
+      over(Stream({Batch(std::vector<Column>(kMaxBatchColumns + 1, {"note", notes(1, 1)}))})),
+      HasSubstr("1000 columns"));
 
   // A short dictionary, and rows that repeat it.
   auto indices = ArrayOf<arrow::Int8Builder, int8_t>(std::vector<std::optional<int8_t>>(1'000, 0));
