@@ -226,7 +226,7 @@ def _tables(reader: "pa.RecordBatchReader") -> Iterator["pa.Table"]:
     """The rows, some at a time, in types that hold nothing but them; one table at least."""
     pa = arrow()
     schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in reader.schema])
-    held: list[pa.RecordBatch] = []
+    held: list[Any] = []  # batches
     count = taken = 0
     for batch in reader:
         at = 0
