@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -181,6 +182,69 @@ class PyStream {
   bool busy_ = false;  // under the GIL
 };
 
+// Messages both ways.
+class PyExchange {
+ public:
+  PyExchange(std::unique_ptr<Signals> signals, std::unique_ptr<MessageExchange> exchange)
+      : signals_(std::move(signals)), exchange_(std::move(exchange)) {}
+
+  ~PyExchange() {
+    if (TheModule().exiting) return;  // dropped by the connection's close
+    Close();
+  }
+
+  bool Send(const py::buffer& message) {
+    const py::buffer_info info = message.request();
+    const absl::string_view bytes(static_cast<const char*>(info.ptr),
+                                  static_cast<size_t>(info.size * info.itemsize));
+    return Do([&] { return exchange_->Send(bytes); });
+  }
+
+  void Finish() {
+    Do([&]() -> absl::StatusOr<bool> {
+      if (absl::Status status = exchange_->Finish(); !status.ok()) return status;
+      return true;
+    });
+  }
+
+  std::optional<py::bytes> Next() {
+    const std::optional<std::string> next = Do([&] { return exchange_->Next(); });
+    if (next.has_value()) return py::bytes(*next);
+    Close();
+    return std::nullopt;
+  }
+
+  void Close() {
+    if (exchange_ == nullptr || busy_) return;
+    std::unique_ptr<MessageExchange> exchange = std::move(exchange_);
+    const InFlight in_flight;
+    const py::gil_scoped_release release;
+    exchange.reset();
+  }
+
+ private:
+  template <typename F>
+  typename std::invoke_result_t<F>::value_type Do(const F& what) {
+    if (exchange_ == nullptr) Raise(absl::FailedPreconditionError("the stream has ended"));
+    if (busy_) throw std::runtime_error("another thread is using this stream");
+    busy_ = true;
+    std::invoke_result_t<F> result;
+    {
+      const InFlight in_flight;
+      const py::gil_scoped_release release;
+      result = what();
+    }
+    busy_ = false;
+    signals_->Rethrow();
+    if (!result.ok()) Raise(result.status());
+    return *std::move(result);
+  }
+
+  std::unique_ptr<Signals> signals_;  // outlives the exchange, whose options point to it
+  std::unique_ptr<MessageExchange> exchange_;
+  bool busy_ = false;  // under the GIL
+};
+
 class PyConnection {
  public:
   explicit PyConnection(std::unique_ptr<Connection> connection)
@@ -235,6 +299,23 @@ class PyConnection {
     signals->Rethrow();
     if (!stream.ok()) Raise(stream.status());
     return std::make_unique<PyStream>(std::move(signals), *std::move(stream));
+  }
+
+  std::unique_ptr<PyExchange> Exchange(const py::str& method, std::optional<double> timeout) {
+    CallOptions options = OptionsOf(timeout);
+    auto signals = std::make_unique<Signals>(main_thread_);
+    signals->Watch(&options);
+    const absl::string_view path = Utf8(method);
+    const std::shared_ptr<Connection> connection = connection_;
+    absl::StatusOr<std::unique_ptr<MessageExchange>> exchange;
+    {
+      const InFlight in_flight;
+      const py::gil_scoped_release release;
+      exchange = connection->Exchange(path, options);
+    }
+    signals->Rethrow();
+    if (!exchange.ok()) Raise(exchange.status());
+    return std::make_unique<PyExchange>(std::move(signals), *std::move(exchange));
   }
 
   void Close() {
@@ -355,6 +436,8 @@ PYBIND11_MODULE(_core, m) {
            py::arg("timeout") = py::none(),
            "Opens a method that streams its response, and returns an iterator over the serialized "
            "messages. timeout in seconds, of the whole stream; None is none.")
+      .def("exchange", &PyConnection::Exchange, py::arg("method"), py::arg("timeout") = py::none(),
+           "Opens a method that streams both ways. timeout in seconds, of the whole; None is none.")
       .def("close", &PyConnection::Close, "Ends the calls of other threads, and the connection.")
       .def_property_readonly("target", &PyConnection::Target)
       .def_property_readonly("closed", &PyConnection::closed)
@@ -378,6 +461,15 @@ PYBIND11_MODULE(_core, m) {
       .def("__next__", &PyStream::Next)
       .def("close", &PyStream::Close, "Ends it, where it has not ended.")
       .def("__repr__", [](const PyStream&) { return "<detente._core.Stream>"; });
+  py::class_<PyExchange>(m, "Exchange", py::is_final(), "Messages both ways; one thread at a time.")
+      .def("send", &PyExchange::Send, py::arg("message"),
+           "Sends a serialized message; waits while the server takes no more. False: the call is "
+           "over, and next() raises why.")
+      .def("finish", &PyExchange::Finish, "Says that no more will be sent.")
+      .def("next", &PyExchange::Next,
+           "The next serialized answer; None where the server has answered all and is done.")
+      .def("close", &PyExchange::Close, "Ends it, where it has not ended.")
+      .def("__repr__", [](const PyExchange&) { return "<detente._core.Exchange>"; });
   m.def("connect", &PyConnect, py::arg("target"), py::kw_only(), py::arg("token") = py::none(),
         py::arg("actor") = "", py::arg("ca_cert") = py::none(), py::arg("tls") = py::none(),
         py::arg("timeout") = 30.0,

@@ -32,6 +32,21 @@ class MessageStream {
   virtual absl::StatusOr<std::optional<std::string>> Next() = 0;
 };
 
+// Of a method that streams both ways. One thread at a time; may outlive its connection.
+class MessageExchange {
+ public:
+  // Ends the call, where it has not ended. What the server has in hand may be done or not.
+  virtual ~MessageExchange() = default;
+  // Sends a serialized message; blocks while the server takes no more. False: the call is over, and
+  // Next tells why.
+  virtual absl::StatusOr<bool> Send(absl::string_view message) = 0;
+  // Says that no more will be sent.
+  virtual absl::Status Finish() = 0;
+  // Blocks until the next serialized answer; none = the server has answered all and is done.
+  // Failures as MessageStream has them.
+  virtual absl::StatusOr<std::optional<std::string>> Next() = 0;
+};
+
 // Thread-safe. After fork() a connection is of no use to the child: calls fail with
 // FAILED_PRECONDITION, and closing or destroying it there does nothing.
 class Connection {
@@ -49,6 +64,10 @@ class Connection {
   virtual absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
                                                                 absl::string_view request,
                                                                 const CallOptions& options) = 0;
+
+  // Opens a method that streams both ways; nothing is sent yet. Options as those of Stream.
+  virtual absl::StatusOr<std::unique_ptr<MessageExchange>> Exchange(absl::string_view method,
+                                                                    const CallOptions& options) = 0;
 
   // Ends the calls and streams of other threads with CANCELLED and returns when they are over.
   // Calls made later fail with FAILED_PRECONDITION. Idempotent.

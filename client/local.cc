@@ -1,6 +1,7 @@
 #include "client/local.h"
 
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -87,13 +88,21 @@ struct State {
   std::shared_ptr<api::Instance> instance;  // written by Close, under `closing`, with no call live
 };
 
+using Shape = api::HandlerTable::Shape;
+
 absl::StatusOr<const api::Method*> FindMethod(const api::HandlerTable& handlers,
-                                              absl::string_view method, bool streams) {
+                                              absl::string_view method, Shape shape) {
   const api::Method* found = handlers.Find(method);
-  if (found != nullptr && api::HandlerTable::Streams(*found) == streams) return found;
+  if (found != nullptr && api::HandlerTable::ShapeOf(*found) == shape) return found;
   return Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
-               absl::StrCat("no ", streams ? "stream " : "method ", method),
+               absl::StrCat("no ", shape == Shape::kCall ? "method " : "stream ", method),
                {{"feature", std::string(method)}});
+}
+
+// How a call has ended, where closing may have cancelled it.
+absl::Status EndOf(const State& state, const absl::Status& status, bool by_caller) {
+  const bool closed = absl::IsCancelled(status) && !by_caller && state.calls.closed();
+  return closed ? ClosedDuring() : status;
 }
 
 // Destroyed in a child of the process that made it, it leaks: its threads are not there to end it.
@@ -122,13 +131,13 @@ class LocalStream final : public MessageStream, public LiveCalls::Idle {
 
   // Within a scope of the connection's calls.
   absl::Status Open(absl::string_view method, absl::string_view request) {
-    auto found = FindMethod(instance_->handlers(), method, /*streams=*/true);
+    auto found = FindMethod(instance_->handlers(), method, Shape::kStream);
     if (!found.ok()) return found.status();
     Cancellation cancellation(state_->calls, options_);
     cancellation_ = &cancellation;
     auto stream = instance_->handlers().Open(**found, request, context_);
     cancellation_ = nullptr;
-    if (!stream.ok()) return EndOf(stream.status(), cancellation);
+    if (!stream.ok()) return EndOf(*state_, stream.status(), cancellation.by_caller());
     stream_ = *std::move(stream);
     return absl::OkStatus();
   }
@@ -144,7 +153,7 @@ class LocalStream final : public MessageStream, public LiveCalls::Idle {
     cancellation_ = nullptr;
     if (next.ok() && next->has_value()) return Joined(**next);
     Drop();
-    if (!next.ok()) return EndOf(next.status(), cancellation);
+    if (!next.ok()) return EndOf(*state_, next.status(), cancellation.by_caller());
     return std::nullopt;
   }
 
@@ -163,11 +172,6 @@ class LocalStream final : public MessageStream, public LiveCalls::Idle {
     return bytes;
   }
 
-  absl::Status EndOf(const absl::Status& status, const Cancellation& cancellation) const {
-    const bool closed = absl::IsCancelled(status) && !cancellation.by_caller();
-    return closed && state_->calls.closed() ? ClosedDuring() : status;
-  }
-
   const int64_t epoch_ = ForkEpoch();
   std::shared_ptr<State> state_;
   const CallOptions options_;
@@ -175,6 +179,142 @@ class LocalStream final : public MessageStream, public LiveCalls::Idle {
   Cancellation* cancellation_ = nullptr;  // of the read under way
   std::shared_ptr<api::Instance> instance_;
   std::unique_ptr<api::MessageStream> stream_;  // null once it is over
+};
+
+// What is in hand is looked at in the sender's thread, and committed while it makes the next.
+class LocalExchange final : public MessageExchange, public LiveCalls::Idle {
+ public:
+  LocalExchange(std::shared_ptr<State> state, const api::Method& method, const CallOptions& options)
+      : state_(std::move(state)),
+        method_(method),
+        options_(options),
+        instance_(state_->instance),
+        answers_(std::make_shared<Answers>()) {
+    answers_->context.caller = state_->actor;
+    if (options.timeout.has_value()) {
+      answers_->context.deadline = absl::Now() + *options.timeout;
+    }
+    answers_->context.cancelled = [answers = answers_.get(), state = state_.get()] {
+      return answers->cancelled.load(std::memory_order_relaxed) || state->calls.closed();
+    };
+  }
+
+  ~LocalExchange() override {
+    if (CheckEpoch(epoch_).ok()) {
+      state_->calls.Remove(this);
+      Drop();
+      return;
+    }
+    Leak(std::move(state_));
+    new std::shared_ptr<api::Instance>(std::move(instance_));  // NOLINT(bugprone-unused-raii)
+    new std::shared_ptr<Answers>(std::move(answers_));         // NOLINT(bugprone-unused-raii)
+    stream_.release();  // NOLINT(bugprone-unused-return-value): holds locks of the other process
+  }
+
+  absl::StatusOr<bool> Send(absl::string_view message) override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [] {});
+    if (!scope.entered()) return ClosedDuring();
+    if (instance_ == nullptr || finished_) return StreamEnded();
+    if (stream_ == nullptr) {
+      auto opened = instance_->handlers().OpenExchange(method_, message, answers_->context);
+      if (opened.ok()) {
+        stream_ = *std::move(opened);
+      } else {
+        const std::lock_guard lock(answers_->mutex);
+        answers_->failure = opened.status();
+      }
+      return opened.ok();
+    }
+    const auto free = [this] { return answers_->in_hand < api::kMaxMessagesInHand; };
+    std::unique_lock lock(answers_->mutex);
+    Wait(lock, free);
+    if (!answers_->failure.ok()) return false;
+    ++answers_->in_hand;
+    lock.unlock();
+    stream_->Take(message, [answers = answers_](absl::StatusOr<api::Bytes> answer) {
+      const std::lock_guard lock(answers->mutex);
+      --answers->in_hand;
+      if (answers->failure.ok()) {
+        answers->failure = answer.status();
+        if (answer.ok()) answers->ready.push_back(*std::move(answer));
+      }
+      answers->changed.notify_one();
+    });
+    return true;
+  }
+
+  absl::Status Finish() override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    if (instance_ == nullptr) return StreamEnded();
+    finished_ = true;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::optional<std::string>> Next() override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [] {});
+    if (!scope.entered()) return ClosedDuring();
+    if (instance_ == nullptr) return StreamEnded();
+    std::unique_lock lock(answers_->mutex);
+    Wait(lock, [this] { return !answers_->ready.empty() || answers_->in_hand == 0; });
+    if (!answers_->ready.empty()) {
+      const api::Bytes answer = std::move(answers_->ready.front());
+      answers_->ready.pop_front();
+      return *answer;
+    }
+    const absl::Status failure = answers_->failure;
+    if (failure.ok() && !finished_) {
+      return absl::FailedPreconditionError("no message is unanswered, and more may be sent");
+    }
+    const bool by_caller = answers_->cancelled;
+    lock.unlock();
+    Drop();
+    if (failure.ok()) return std::nullopt;
+    return EndOf(*state_, failure, by_caller);
+  }
+
+  void Drop() override {
+    if (instance_ == nullptr) return;
+    answers_->cancelled = true;
+    std::unique_lock lock(answers_->mutex);
+    answers_->changed.wait(lock, [this] { return answers_->in_hand == 0; });
+    lock.unlock();
+    stream_ = nullptr;
+    instance_ = nullptr;
+  }
+
+ private:
+  struct Answers {
+    api::CallContext context;
+    std::atomic<bool> cancelled = false;
+    std::mutex mutex;  // guards the rest
+    std::condition_variable changed;
+    int in_hand = 0;
+    std::deque<api::Bytes> ready;
+    absl::Status failure;
+  };
+
+  // Until `done` says so; a write that is cancelled meanwhile is dropped or done soon.
+  template <typename Predicate>
+  void Wait(std::unique_lock<std::mutex>& lock, const Predicate& done) {
+    while (!answers_->changed.wait_for(lock, absl::ToChronoMilliseconds(kCancelInterval), done)) {
+      lock.unlock();
+      if (options_.cancelled && !answers_->cancelled && options_.cancelled()) {
+        answers_->cancelled = true;
+      }
+      lock.lock();
+    }
+  }
+
+  const int64_t epoch_ = ForkEpoch();
+  std::shared_ptr<State> state_;
+  const api::Method& method_;
+  const CallOptions options_;
+  std::shared_ptr<api::Instance> instance_;  // null once it is over
+  std::shared_ptr<Answers> answers_;         // the engine's writer sets them
+  std::unique_ptr<api::ExchangeStream> stream_;
+  bool finished_ = false;
 };
 
 class LocalConnection final : public Connection {
@@ -200,7 +340,7 @@ class LocalConnection final : public Connection {
     const std::shared_ptr<api::Instance> instance = state_->instance;
 
     const api::HandlerTable& handlers = instance->handlers();
-    const auto found = FindMethod(handlers, method, /*streams=*/false);
+    const auto found = FindMethod(handlers, method, Shape::kCall);
     if (!found.ok()) return found.status();
     const api::Method& handler = **found;
     if (std::optional<api::Bytes> cached = handlers.Cached(handler, request)) return **cached;
@@ -219,10 +359,7 @@ class LocalConnection final : public Connection {
     }
     const absl::StatusOr<api::Bytes>& result = answer.result();
     if (result.ok()) return **result;
-    if (absl::IsCancelled(result.status()) && !cancellation.by_caller() && state_->calls.closed()) {
-      return ClosedDuring();
-    }
-    return result.status();
+    return EndOf(*state_, result.status(), cancellation.by_caller());
   }
 
   absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
@@ -235,6 +372,18 @@ class LocalConnection final : public Connection {
     if (absl::Status status = stream->Open(method, request); !status.ok()) return status;
     if (!state_->calls.Add(stream.get())) return ClosedDuring();
     return stream;
+  }
+
+  absl::StatusOr<std::unique_ptr<MessageExchange>> Exchange(absl::string_view method,
+                                                            const CallOptions& options) override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [] {});
+    if (!scope.entered()) return ClosedBefore();
+    const auto found = FindMethod(state_->instance->handlers(), method, Shape::kExchange);
+    if (!found.ok()) return found.status();
+    auto exchange = std::make_unique<LocalExchange>(state_, **found, options);
+    if (!state_->calls.Add(exchange.get())) return ClosedDuring();
+    return exchange;
   }
 
   void Close() override {

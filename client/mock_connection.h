@@ -22,6 +22,8 @@ class MockConnection : public Connection {
   MOCK_METHOD(absl::StatusOr<std::unique_ptr<MessageStream>>, Stream,
               (absl::string_view method, absl::string_view request, const CallOptions& options),
               (override));
+  MOCK_METHOD(absl::StatusOr<std::unique_ptr<MessageExchange>>, Exchange,
+              (absl::string_view method, const CallOptions& options), (override));
   MOCK_METHOD(void, Close, (), (override));
   MOCK_METHOD(std::string, Target, (), (const, override));
 };

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -222,11 +223,13 @@ void Leak(std::shared_ptr<State> state) {
   new std::shared_ptr<State>(std::move(state));  // NOLINT(bugprone-unused-raii)
 }
 
-class RemoteStream final : public MessageStream, public LiveCalls::Idle {
+// Either a stream, whose one request is sent at the first read, or an exchange.
+class RemoteStream final : public MessageStream, public MessageExchange, public LiveCalls::Idle {
  public:
-  RemoteStream(std::shared_ptr<State> state, absl::string_view method, absl::string_view request,
-               const CallOptions& options)
-      : state_(std::move(state)), options_(options), request_(ToBuffer(request)) {
+  RemoteStream(std::shared_ptr<State> state, absl::string_view method,
+               std::optional<absl::string_view> request, const CallOptions& options)
+      : state_(std::move(state)), options_(options) {
+    if (request.has_value()) request_ = ToBuffer(*request);
     call_ = std::make_unique<Call>();
     SetUp(*state_, options.timeout, &call_->context);
     grpc::GenericStub stub(state_->Channel());
@@ -248,26 +251,28 @@ class RemoteStream final : public MessageStream, public LiveCalls::Idle {
     const LiveCalls::Scope scope(state_->calls, [this] { call_->context.TryCancel(); });
     if (!scope.entered()) return ClosedDuring();
     if (call_ == nullptr) return StreamEnded();
-    Call& call = *call_;
-    bool ok = true;
-    if (!call.started) {
-      call.started = true;
-      call.stream->StartCall(this);
-      ok = Await(call);
-      if (ok) {
-        call.stream->WriteLast(request_, grpc::WriteOptions(), this);
-        ok = Await(call);
-      }
-      request_.Clear();
+    bool ok = Start();
+    if (ok && request_.has_value()) {
+      call_->stream->WriteLast(*request_, grpc::WriteOptions(), this);
+      ok = Await(*call_);
+      request_.reset();
     }
     if (ok) {
       grpc::ByteBuffer message;
-      call.stream->Read(&message, this);
-      if (Await(call)) return ToString(message);
+      call_->stream->Read(&message, this);
+      if (Await(*call_)) return ToString(message);
     }
     const grpc::Status result = End();
     if (result.ok()) return std::nullopt;
     return EndOf(*state_, result, cancelled_);
+  }
+
+  absl::StatusOr<bool> Send(absl::string_view message) override {
+    return Write([&] { call_->stream->Write(ToBuffer(message), this); });
+  }
+
+  absl::Status Finish() override {
+    return Write([&] { call_->stream->WritesDone(this); }).status();
   }
 
   void Drop() override {
@@ -283,6 +288,24 @@ class RemoteStream final : public MessageStream, public LiveCalls::Idle {
     std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream;
     bool started = false;
   };
+
+  // Whether the call goes on.
+  bool Start() {
+    if (call_->started) return true;
+    call_->started = true;
+    call_->stream->StartCall(this);
+    return Await(*call_);
+  }
+
+  absl::StatusOr<bool> Write(absl::FunctionRef<void()> write) {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [this] { call_->context.TryCancel(); });
+    if (!scope.entered()) return ClosedDuring();
+    if (call_ == nullptr) return StreamEnded();
+    if (!Start()) return false;
+    write();
+    return Await(*call_);
+  }
 
   bool Await(Call& call) { return detente::Await(call.queue, call.context, options_, &cancelled_); }
 
@@ -304,7 +327,7 @@ class RemoteStream final : public MessageStream, public LiveCalls::Idle {
   const int64_t epoch_ = ForkEpoch();
   std::shared_ptr<State> state_;
   const CallOptions options_;
-  grpc::ByteBuffer request_;
+  std::optional<grpc::ByteBuffer> request_;  // of a stream, until it is sent
   bool cancelled_ = false;
   std::unique_ptr<Call> call_;  // null once it is over
 };
@@ -356,12 +379,12 @@ class RemoteConnection final : public Connection {
   absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
                                                         absl::string_view request,
                                                         const CallOptions& options) override {
-    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
-    const LiveCalls::Scope scope(state_->calls, [] {});
-    if (!scope.entered()) return ClosedBefore();
-    auto stream = std::make_unique<RemoteStream>(state_, method, request, options);
-    if (!state_->calls.Add(stream.get())) return ClosedDuring();
-    return stream;
+    return Opened(method, request, options);
+  }
+
+  absl::StatusOr<std::unique_ptr<MessageExchange>> Exchange(absl::string_view method,
+                                                            const CallOptions& options) override {
+    return Opened(method, std::nullopt, options);
   }
 
   void Close() override {
@@ -373,6 +396,17 @@ class RemoteConnection final : public Connection {
   std::string Target() const override { return state_->target; }
 
  private:
+  absl::StatusOr<std::unique_ptr<RemoteStream>> Opened(absl::string_view method,
+                                                       std::optional<absl::string_view> request,
+                                                       const CallOptions& options) {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
+    const LiveCalls::Scope scope(state_->calls, [] {});
+    if (!scope.entered()) return ClosedBefore();
+    auto stream = std::make_unique<RemoteStream>(state_, method, request, options);
+    if (!state_->calls.Add(stream.get())) return ClosedDuring();
+    return stream;
+  }
+
   const int64_t epoch_ = ForkEpoch();
   std::shared_ptr<State> state_;
 };

@@ -3,6 +3,7 @@
 import datetime
 import importlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
@@ -13,7 +14,7 @@ from detente._contract import Method
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from detente._core import Connection
+    from detente._core import Connection, Exchange
     from detente._core import Message as _Message
 
 RECORD_SERVICE = "/detente.v1.RecordService"
@@ -40,6 +41,18 @@ class Session:
         """The method's serialized messages, as they come."""
         try:
             yield from self.connection.stream(method.path, request.SerializeToString())
+        except self.failure as error:
+            raise errors.from_status(error.code, error.message, error.details) from None
+
+    @contextmanager
+    def exchange(self, method: Method) -> Iterator["Exchange"]:
+        """Messages both ways, while the block runs."""
+        try:
+            exchange = self.connection.exchange(method.path)
+            try:
+                yield exchange
+            finally:
+                exchange.close()
         except self.failure as error:
             raise errors.from_status(error.code, error.message, error.details) from None
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from detente.history import Commits, Diff
     from detente.listing import RecordList
     from detente.snapshots import Snapshots
+    from detente.writing import Written
 
 R = TypeVar("R", bound=Message)
 
@@ -363,6 +364,63 @@ class Database(_Reading, Collections):
             dry_run=dry_run,
             on_error=on_error,
             reason=reason,
+            progress=progress,
+        )
+
+    def write(
+        self,
+        collection: str,
+        data: Any,
+        *,
+        on_error: str = "stop",
+        columns: Iterable[str] = (),
+        reason: str = "",
+        validate_only: bool = False,
+        write_id: str = "",
+        progress: "Callable[[int, int | None], None] | None" = None,
+    ) -> "Written":
+        """Writes rows of columns, in commits of at most 1,000 rows: a million as easily as one.
+
+        A row whose `name` or `id` is that of a record changes the fields that the columns name and
+        leaves the others; otherwise it becomes a record. A null is an absent value. Columns are
+        named and typed as `to_arrow` has them, nested or flat. A lost connection is taken up again,
+        and nothing is written twice.
+
+        Args:
+            collection: Where to: `releases`.
+            data: A pyarrow Table or RecordBatchReader, a frame of pandas or polars, a DuckDB
+                relation, or anything else that speaks Arrow's C stream interface.
+            on_error: `stop` raises at the first batch that has a wrong row, of which nothing is
+                written (up to two batches behind it may be); `skip` leaves wrong rows out and
+                reports them.
+            columns: To write, beside `name` and `id`; none = all.
+            reason: Why, kept on the commits.
+            validate_only: Check everything, write nothing; what rows need of rows of other batches
+                is then reported as missing.
+            write_id: A text of at most 44 characters that names this write: the same data, sent
+                again under it, is written once. Empty = a new UUID.
+            progress: Called with the numbers of rows that are done, and of all where it is known.
+
+        Raises:
+            InvalidArgumentError: A column is wrong, or with `stop` a row: `field_violations` has
+                `rows[7].effective_date.edtf`, counted from 0 in the data.
+
+        Example:
+            >>> frame = pd.DataFrame({"id": ["a-b"], "display_name": ["A. B."]})
+            >>> db.write("persons", frame, reason="second list").created
+            1
+        """
+        from detente import writing
+
+        return writing.write_rows(
+            self._session,
+            collection,
+            data,
+            on_error=on_error,
+            columns=columns,
+            reason=reason,
+            validate_only=validate_only,
+            write_id=write_id,
             progress=progress,
         )
 

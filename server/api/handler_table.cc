@@ -72,6 +72,10 @@ StreamHandler StreamHandlerOf(const MethodDescriptor* method) {
   return method->name() == "ReadRows" ? OpenReadRows : nullptr;
 }
 
+ExchangeHandler ExchangeHandlerOf(const MethodDescriptor* method) {
+  return method->name() == "WriteRows" ? OpenWriteRows : nullptr;
+}
+
 }  // namespace
 
 HandlerTable::HandlerTable(engine::Engine& engine, size_t column_cache_bytes)
@@ -90,6 +94,7 @@ HandlerTable::HandlerTable(engine::Engine& engine, size_t column_cache_bytes)
           descriptor->input_type());
       method->handle = HandlerOf(descriptor, resource);
       method->open = StreamHandlerOf(descriptor);
+      method->exchange = ExchangeHandlerOf(descriptor);
       methods_.emplace(absl::StrCat("/", service->full_name(), "/", descriptor->name()),
                        std::move(method));
     }
@@ -125,7 +130,7 @@ std::optional<Bytes> HandlerTable::Cached(const Method& method, absl::string_vie
 absl::StatusOr<Message*> HandlerTable::Parse(const Method& method, absl::string_view request,
                                              const CallContext& context, Arena* arena) const {
   if (absl::Status status = CheckCall(context); !status.ok()) return status;
-  if (method.handle == nullptr && method.open == nullptr) {
+  if (method.handle == nullptr && method.open == nullptr && method.exchange == nullptr) {
     return Error(absl::StatusCode::kUnimplemented, v1::METHOD_NOT_IMPLEMENTED,
                  absl::StrCat(method.descriptor->full_name(), " is not served yet"),
                  {{"feature", method.descriptor->full_name()}});
@@ -145,12 +150,21 @@ absl::StatusOr<Message*> HandlerTable::Parse(const Method& method, absl::string_
   return message;
 }
 
-void HandlerTable::Call(const Method& method, absl::string_view request, const CallContext& context,
-                        Done answer) const {
-  Done done = [answer = std::move(answer)](absl::StatusOr<Bytes> result) mutable {
+namespace {
+
+// Its failures are fit to be seen.
+Done Presenting(Done answer) {
+  return [answer = std::move(answer)](absl::StatusOr<Bytes> result) mutable {
     if (!result.ok()) result = Presentable(result.status());
     answer(std::move(result));
   };
+}
+
+}  // namespace
+
+void HandlerTable::Call(const Method& method, absl::string_view request, const CallContext& context,
+                        Done answer) const {
+  Done done = Presenting(std::move(answer));
   Arena arena;
   auto message = Parse(method, request, context, &arena);
   if (!message.ok()) return done(message.status());
@@ -174,9 +188,24 @@ class PresentableStream : public MessageStream {
   std::unique_ptr<MessageStream> stream_;
 };
 
+class PresentableExchange : public ExchangeStream {
+ public:
+  explicit PresentableExchange(std::unique_ptr<ExchangeStream> stream)
+      : stream_(std::move(stream)) {}
+  void Take(absl::string_view message, Done done) override {
+    stream_->Take(message, Presenting(std::move(done)));
+  }
+
+ private:
+  std::unique_ptr<ExchangeStream> stream_;
+};
+
 }  // namespace
 
-bool HandlerTable::Streams(const Method& method) { return method.descriptor->server_streaming(); }
+HandlerTable::Shape HandlerTable::ShapeOf(const Method& method) {
+  if (!method.descriptor->server_streaming()) return Shape::kCall;
+  return method.descriptor->client_streaming() ? Shape::kExchange : Shape::kStream;
+}
 
 absl::StatusOr<std::unique_ptr<MessageStream>> HandlerTable::Open(
     const Method& method, absl::string_view request, const CallContext& context) const {
@@ -186,6 +215,16 @@ absl::StatusOr<std::unique_ptr<MessageStream>> HandlerTable::Open(
   auto stream = method.open({engine_, *columns_, method, context, **message});
   if (!stream.ok()) return Presentable(stream.status());
   return std::make_unique<PresentableStream>(*std::move(stream));
+}
+
+absl::StatusOr<std::unique_ptr<ExchangeStream>> HandlerTable::OpenExchange(
+    const Method& method, absl::string_view first, const CallContext& context) const {
+  Arena arena;
+  auto message = Parse(method, first, context, &arena);
+  if (!message.ok()) return Presentable(message.status());
+  auto stream = method.exchange({engine_, *columns_, method, context, **message});
+  if (!stream.ok()) return Presentable(stream.status());
+  return std::make_unique<PresentableExchange>(*std::move(stream));
 }
 
 }  // namespace detente::api

@@ -24,10 +24,6 @@ class Cache;
 
 namespace detente::api {
 
-// Immutable and shared, so that a cached answer reaches the wire without a copy.
-using Bytes = std::shared_ptr<const std::string>;
-using Done = absl::AnyInvocable<void(absl::StatusOr<Bytes>)>;
-
 struct CallContext {
   std::string caller;  // who is calling, as it says; request ids are the caller's own
   absl::Time deadline = absl::InfiniteFuture();
@@ -56,12 +52,20 @@ class HandlerTable {
   void Call(const Method& method, absl::string_view request, const CallContext& context,
             Done done) const;
 
-  // Whether the method sends a stream: then it is opened, not called.
-  static bool Streams(const Method& method);
+  enum class Shape {
+    kCall,
+    kStream,    // it sends a stream: it is opened, not called
+    kExchange,  // it takes a stream, too: the first message opens it
+  };
+  static Shape ShapeOf(const Method& method);
   // What a streaming method sends. Failures, also those of Next, are as Call has them.
   absl::StatusOr<std::unique_ptr<MessageStream>> Open(const Method& method,
                                                       absl::string_view request,
                                                       const CallContext& context) const;
+  // What takes the messages behind the first, which has no answer.
+  absl::StatusOr<std::unique_ptr<ExchangeStream>> OpenExchange(const Method& method,
+                                                               absl::string_view first,
+                                                               const CallContext& context) const;
 
  private:
   // The request, parsed; what is wrong with the call as a whole.

@@ -32,6 +32,8 @@ struct Call {
 using Handler = void (*)(const Call& call, Done done);
 // Of a method that streams: checks the whole request; what it returns reads the records.
 using StreamHandler = absl::StatusOr<std::unique_ptr<MessageStream>> (*)(const Call& call);
+// Of a method that streams both ways: `call` has the first message.
+using ExchangeHandler = absl::StatusOr<std::unique_ptr<ExchangeStream>> (*)(const Call& call);
 
 class Method {
  public:
@@ -40,6 +42,7 @@ class Method {
   const google::protobuf::Message* request;
   Handler handle;      // null: in the contract, not served yet
   StreamHandler open;  // in its place, of methods that stream
+  ExchangeHandler exchange;
 };
 
 // reads.cc
@@ -79,6 +82,9 @@ void HandleDelete(const Call& call, Done done);
 void HandleUndelete(const Call& call, Done done);
 void HandleRollback(const Call& call, Done done);
 void HandleBatchWrite(const Call& call, Done done);
+
+// write_rows.cc
+absl::StatusOr<std::unique_ptr<ExchangeStream>> OpenWriteRows(const Call& call);
 
 // history.cc
 void HandleGetCommit(const Call& call, Done done);

@@ -57,6 +57,20 @@ absl::Status Exists(const std::string& name, const store::Version& version) {
                {{"name", name}, {"state", state}});
 }
 
+// A failure of the request's own, after which the store is still sound.
+bool IsOfRequest(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kFailedPrecondition:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // One operation, and what the checks after all of them need.
 class Application {
  public:
@@ -68,7 +82,8 @@ class Application {
         time_(time),
         reasoned_(!reason.empty()) {}
 
-  absl::Status Run(Operation& operation, Written* written) {
+  absl::Status Run(size_t index, Operation& operation, Written* written) {
+    index_ = index;
     const Resource& resource = *operation.resource;
     const std::string name = resource.Name(operation.id);
     auto stored = writer_->Get(resource.collection, operation.id, kNewest);
@@ -116,13 +131,18 @@ class Application {
   }
 
   // Over the state that all operations leave: references of the same batch may lead to each other.
-  absl::Status CheckReferences() {
+  absl::Status CheckReferences(const CommitRequest& request) {
     google::rpc::PreconditionFailure failure;
     for (const Pending& pending : pending_) {
       for (const Reference& reference : pending.references) {
         absl::StatusOr<std::string> problem = Problem(pending, reference);
         if (!problem.ok()) return problem.status();
-        if (problem->empty() || failure.violations_size() >= kMaxViolations) continue;
+        if (problem->empty()) continue;
+        if (request.wrong) {
+          request.wrong(pending.operation,
+                        InvalidField(absl::StrCat(pending.field, ".", reference.path), *problem));
+        }
+        if (failure.violations_size() >= kMaxViolations) continue;
         auto* violation = failure.add_violations();
         violation->set_type("REFERENCE");
         violation->set_subject(absl::StrCat(pending.field, ".", reference.path));
@@ -156,6 +176,7 @@ class Application {
  private:
   // References that an operation has added or changed, to be checked.
   struct Pending {
+    size_t operation;  // its index
     std::string field;
     const Message* record;
     std::vector<Reference> references;
@@ -190,7 +211,7 @@ class Application {
     version.payload = EncodePayload(*operation.record);
     std::vector<Reference> references = References(resource, *operation.record);
     absl::Status status = Put(resource, version, *operation.record, false, {}, Targets(references));
-    pending_.push_back({operation.field, operation.record.get(), std::move(references)});
+    pending_.push_back({index_, operation.field, operation.record.get(), std::move(references)});
     return status;
   }
 
@@ -238,7 +259,7 @@ class Application {
                                                                 old_references.end(), reference);
                                     }),
                      references.end());
-    pending_.push_back({operation.field, operation.record.get(), std::move(references)});
+    pending_.push_back({index_, operation.field, operation.record.get(), std::move(references)});
     return status;
   }
 
@@ -358,6 +379,7 @@ class Application {
   const int64_t time_;
   const bool reasoned_;  // the request says why
   bool changed_ = false;
+  size_t index_ = 0;  // of the operation that runs
   std::vector<Pending> pending_;
   // What was looked up after all operations: live records, and the ids of lists, by the record's
   // name (by the request's field, for a record's own) and the list's.
@@ -381,15 +403,22 @@ absl::StatusOr<CommitResult> Engine::Apply(CommitRequest& request, store::Revisi
   CommitResult result;
   result.records.resize(request.operations.size());
   std::vector<store::Touched> touched;
+  absl::Status failed;  // of the first operation that did
   for (size_t i = 0; i < request.operations.size(); ++i) {
     Operation& operation = request.operations[i];
-    absl::Status status = application.Run(operation, &result.records[i]);
-    if (!status.ok()) return status;
-    const store::Version& version = result.records[i].version;
-    touched.push_back({operation.resource->collection, operation.id,
-                       ChangeOf(operation, version, version.since == revision)});
+    absl::Status status = application.Run(i, operation, &result.records[i]);
+    if (!status.ok()) {
+      if (!request.wrong || !IsOfRequest(status)) return status;
+      request.wrong(i, status);
+      if (failed.ok()) failed = status;
+      continue;
+    }
+    Written& written = result.records[i];
+    written.change = ChangeOf(operation, written.version, written.version.since == revision);
+    touched.push_back({operation.resource->collection, operation.id, written.change});
   }
-  absl::Status status = application.CheckReferences();
+  absl::Status status = application.CheckReferences(request);
+  if (!failed.ok()) return failed;
   if (!status.ok()) return status;
   if (!application.changed()) {
     result.revision = revision - 1;
@@ -424,7 +453,7 @@ absl::StatusOr<CommitResult> Engine::Repeat(const CommitRequest& request,
     auto version = writer->Get(record.collection, record.id, {commit.revision});
     if (!version.ok()) return version.status();
     if (!version->has_value()) return absl::InternalError("a touched record is gone");
-    result.records.push_back({resource, **std::move(version)});
+    result.records.push_back({resource, **std::move(version), record.change});
   }
   return result;
 }

@@ -299,23 +299,27 @@ absl::Status Engine::Prepare(CommitRequest& request) {
   absl::Status status = CheckCommitTexts(request.request_id, request.reason);
   std::vector<Violation> violations;
   absl::flat_hash_set<std::string> names;
-  for (Operation& operation : request.operations) {
+  for (size_t i = 0; i < request.operations.size(); ++i) {
+    Operation& operation = request.operations[i];
     if (operation.id.empty() && operation.kind == Operation::Kind::kCreate) {
       operation.id = NewUuid();
     }
     if (!names.insert(operation.resource->Name(operation.id)).second) {
       violations.push_back({operation.field, absl::StrCat(operation.resource->Name(operation.id),
                                                           ": named twice in one commit")});
+      if (request.wrong) request.wrong(i, InvalidFields({violations.back()}));
     }
   }
   if (!violations.empty()) Collect(InvalidFields(violations), &status);
-  for (Operation& operation : request.operations) {
+  for (size_t i = 0; i < request.operations.size(); ++i) {
+    Operation& operation = request.operations[i];
     if (operation.record == nullptr) continue;
     const bool whole = operation.kind == Operation::Kind::kCreate || operation.mask.everything();
     absl::Status wrong =
         ValidateRecord(*operation.resource, whole ? Validate::kWhole : Validate::kPartial,
                        operation.field, operation.record.get());
     if (wrong.ok() && whole) Derive(operation.record.get());
+    if (!wrong.ok() && request.wrong) request.wrong(i, wrong);
     Collect(wrong, &status);
   }
   return status;

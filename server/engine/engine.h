@@ -62,11 +62,15 @@ struct CommitRequest {
   bool validate_only = false;
   absl::Time deadline = absl::InfiniteFuture();
   std::function<bool()> cancelled;  // may be empty
+  // Told of the operations that are wrong, by their index, each as often as something is wrong with
+  // it, before the commit fails; from the thread that finds it. Empty: the first ends the commit.
+  std::function<void(size_t, const absl::Status&)> wrong;
 };
 
 struct Written {
   const Resource* resource;
   store::Version version;
+  store::Change change = store::Change::kUnknown;
 };
 
 struct CommitResult {

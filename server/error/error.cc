@@ -24,17 +24,6 @@ std::string TypeUrl(const google::protobuf::Message& detail) {
   return absl::StrCat(kTypePrefix, detail.GetDescriptor()->full_name());
 }
 
-std::vector<Violation> ViolationsOf(const absl::Status& status) {
-  google::rpc::BadRequest bad;
-  std::vector<Violation> violations;
-  auto payload = status.GetPayload(TypeUrl(bad));
-  if (!payload.has_value() || !bad.ParseFromString(std::string(*payload))) return violations;
-  for (const auto& violation : bad.field_violations()) {
-    violations.push_back({violation.field(), violation.description()});
-  }
-  return violations;
-}
-
 size_t PayloadBytes(const absl::Status& status) {
   size_t bytes = 0;
   status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& value) {
@@ -76,6 +65,17 @@ absl::Status Shortened(const absl::Status& status) {
 }
 
 }  // namespace
+
+std::vector<Violation> ViolationsOf(const absl::Status& status) {
+  google::rpc::BadRequest bad;
+  std::vector<Violation> violations;
+  auto payload = status.GetPayload(TypeUrl(bad));
+  if (!payload.has_value() || !bad.ParseFromString(std::string(*payload))) return violations;
+  for (const auto& violation : bad.field_violations()) {
+    violations.push_back({violation.field(), violation.description()});
+  }
+  return violations;
+}
 
 void AddDetail(absl::Status& status, const google::protobuf::Message& detail) {
   status.SetPayload(TypeUrl(detail), absl::Cord(detail.SerializeAsString()));

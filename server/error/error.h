@@ -37,6 +37,9 @@ absl::Status InvalidField(absl::string_view field, absl::string_view description
 // wrong. The first failure stays where either is no BadRequest.
 void Collect(const absl::Status& more, absl::Status* all);
 
+// Those of a BadRequest; none of another failure.
+std::vector<Violation> ViolationsOf(const absl::Status& status);
+
 // Adds a google.rpc detail.
 void AddDetail(absl::Status& status, const google::protobuf::Message& detail);
 

@@ -86,16 +86,59 @@ void Project(const Union& kept, Message* message) {
   }
 }
 
-void CopyField(const Message& source, const FieldDescriptor* field, Message* target) {
-  // Of a oneof, a swap would bring along whichever other field the source has set.
-  if (field->real_containing_oneof() != nullptr &&
-      !source.GetReflection()->HasField(source, field)) {
-    target->GetReflection()->ClearField(target, field);
+// Sets a field of `target`, which is clear, to what `source` has.
+void CopyValues(const Message& source, const FieldDescriptor* field, Message* target) {
+  const Reflection* reflection = source.GetReflection();
+  const auto copy = [&](auto get, auto get_repeated, auto set, auto add) {
+    if (!field->is_repeated()) {
+      return (reflection->*set)(target, field, (reflection->*get)(source, field));
+    }
+    for (int i = 0; i < reflection->FieldSize(source, field); ++i) {
+      (reflection->*add)(target, field, (reflection->*get_repeated)(source, field, i));
+    }
+  };
+#define DETENTE_COPY(Type)                                                                    \
+  return copy(&Reflection::Get##Type, &Reflection::GetRepeated##Type, &Reflection::Set##Type, \
+              &Reflection::Add##Type)
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+      DETENTE_COPY(Int32);
+    case FieldDescriptor::CPPTYPE_INT64:
+      DETENTE_COPY(Int64);
+    case FieldDescriptor::CPPTYPE_UINT32:
+      DETENTE_COPY(UInt32);
+    case FieldDescriptor::CPPTYPE_UINT64:
+      DETENTE_COPY(UInt64);
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      DETENTE_COPY(Double);
+    case FieldDescriptor::CPPTYPE_FLOAT:
+      DETENTE_COPY(Float);
+    case FieldDescriptor::CPPTYPE_BOOL:
+      DETENTE_COPY(Bool);
+    case FieldDescriptor::CPPTYPE_ENUM:
+      DETENTE_COPY(EnumValue);
+    case FieldDescriptor::CPPTYPE_STRING:
+      DETENTE_COPY(String);
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      break;
+  }
+#undef DETENTE_COPY
+  if (!field->is_repeated()) {
+    reflection->MutableMessage(target, field)->CopyFrom(reflection->GetMessage(source, field));
     return;
   }
-  std::unique_ptr<Message> copy(source.New());
-  copy->CopyFrom(source);
-  source.GetReflection()->SwapFields(copy.get(), target, {field});
+  for (int i = 0; i < reflection->FieldSize(source, field); ++i) {
+    reflection->AddMessage(target, field)
+        ->CopyFrom(reflection->GetRepeatedMessage(source, field, i));
+  }
+}
+
+void CopyField(const Message& source, const FieldDescriptor* field, Message* target) {
+  const Reflection* reflection = source.GetReflection();
+  const bool has = field->is_repeated() ? reflection->FieldSize(source, field) > 0
+                                        : reflection->HasField(source, field);
+  reflection->ClearField(target, field);
+  if (has) CopyValues(source, field, target);
 }
 
 absl::Status UpdatePath(const Path& path, size_t at, const Message& source, Message* target) {

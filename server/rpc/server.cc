@@ -24,7 +24,9 @@
 #include "absl/time/clock.h"
 #include "access/actor.h"
 #include "error/error.h"
+#include "rpc/exchange_call.h"
 #include "rpc/executor.h"
+#include "rpc/wire.h"
 
 namespace detente::rpc {
 namespace {
@@ -32,22 +34,6 @@ namespace {
 using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
-
-// A slice that keeps the shared bytes alive instead of copying them.
-grpc::Slice SliceOf(const api::Bytes& bytes) {
-  constexpr size_t kCopyBelow = 256;  // cheaper than a reference count and a heap block
-  if (bytes->size() < kCopyBelow) return grpc::Slice(bytes->data(), bytes->size());
-  auto* owner = new api::Bytes(bytes);
-  return grpc::Slice(
-      const_cast<char*>(bytes->data()), bytes->size(),
-      [](void* data) { delete static_cast<api::Bytes*>(data); }, owner);
-}
-
-grpc::Status ToGrpc(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
-                      ToRpcStatus(status).SerializeAsString());
-}
 
 // gRPC's own deadline where it has one.
 absl::Time DeadlineOf(const CallbackServerContext& context) {
@@ -63,12 +49,6 @@ absl::StatusOr<std::string> CallerOf(const CallbackServerContext& context) {
   if (std::next(first) != last) return InvalidField(access::kActorMetadata, "is given twice");
   return access::DecodeActor({first->second.data(), first->second.size()});
 }
-
-// The calls that the executor or the writer have in hand.
-struct CallsInFlight {
-  std::atomic<int> count = 0;
-  std::atomic<bool> draining = false;  // further calls are refused
-};
 
 // One call. Freed when gRPC and the handler are both done with it; `cancelled` outlives the
 // reactor, for the writer's look at it.
@@ -100,32 +80,6 @@ void Answer(ServerUnaryReactor* reactor, ByteBuffer* response, absl::StatusOr<ap
     ByteBuffer(&slice, 1).Swap(response);
   }
   reactor->Finish(ToGrpc(result.status()));
-}
-
-// The bytes of a request: one slice as a rule.
-class RequestBytes {
- public:
-  // False where gRPC could not read them.
-  bool Read(ByteBuffer* request) {
-    if (!request->Valid()) return true;  // an absent message reads as an empty one
-    if (request->TrySingleSlice(&slice_).ok()) return true;
-    return request->DumpToSingleSlice(&slice_).ok();
-  }
-  absl::string_view view() const {
-    return {reinterpret_cast<const char*>(slice_.begin()), slice_.size()};
-  }
-
- private:
-  grpc::Slice slice_;
-};
-
-grpc::Slice SliceOf(const api::Piece& piece) {
-  constexpr size_t kCopyBelow = 256;
-  if (piece.bytes.size() < kCopyBelow) return grpc::Slice(piece.bytes.data(), piece.bytes.size());
-  using Owner = std::shared_ptr<const void>;
-  return grpc::Slice(
-      const_cast<char*>(piece.bytes.data()), piece.bytes.size(),
-      [](void* owner) { delete static_cast<Owner*>(owner); }, new Owner(piece.owner));
 }
 
 // One call that sends a stream. A message is made by the executor while gRPC writes the one before;
@@ -243,7 +197,17 @@ class RawService : public grpc::Service {
       paths_.push_back(
           absl::StrCat("/", descriptor->full_name(), "/", descriptor->method(i)->name()));
       const api::Method* method = handlers.Find(paths_.back());
-      if (api::HandlerTable::Streams(*method)) {
+      const auto shape = api::HandlerTable::ShapeOf(*method);
+      if (shape == api::HandlerTable::Shape::kExchange) {
+        AddMethod(new grpc::internal::RpcServiceMethod(
+            paths_.back().c_str(), grpc::internal::RpcMethod::BIDI_STREAMING, nullptr));
+        MarkMethodRawCallback(i, new grpc::internal::CallbackBidiHandler<ByteBuffer, ByteBuffer>(
+                                     [this, method](CallbackServerContext* context) {
+                                       return HandleExchange(*method, context);
+                                     }));
+        continue;
+      }
+      if (shape == api::HandlerTable::Shape::kStream) {
         AddMethod(new grpc::internal::RpcServiceMethod(
             paths_.back().c_str(), grpc::internal::RpcMethod::SERVER_STREAMING, nullptr));
         MarkMethodRawCallback(
@@ -317,22 +281,27 @@ class RawService : public grpc::Service {
     return call;
   }
 
+  grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* HandleExchange(const api::Method& method,
+                                                                  CallbackServerContext* context) {
+    auto* call = new ExchangeCall(handlers_, method, executor_, calls_);
+    absl::StatusOr<api::CallContext> admitted = Admit(*context);
+    if (admitted.ok()) {
+      call->Start(*std::move(admitted));
+    } else {
+      call->Refuse(admitted.status());
+    }
+    return call;
+  }
+
   // Who is calling, and until when.
   absl::StatusOr<api::CallContext> Admit(const CallbackServerContext& context) const {
-    if (calls_.draining) {
-      return Error(absl::StatusCode::kUnavailable, v1::SHUTTING_DOWN, "the server is going down");
-    }
+    if (calls_.draining) return GoingDown();
     absl::StatusOr<std::string> caller = CallerOf(context);
     if (!caller.ok()) return caller.status();
     api::CallContext call;
     call.caller = *std::move(caller);
     call.deadline = DeadlineOf(context);
     return call;
-  }
-
-  static absl::Status Unreadable() {
-    return Error(absl::StatusCode::kInvalidArgument, v1::MALFORMED_REQUEST,
-                 "the request could not be read");
   }
 
   const api::HandlerTable& handlers_;

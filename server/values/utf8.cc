@@ -1,6 +1,9 @@
 #include "values/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
+
+#include "absl/strings/str_cat.h"
 
 namespace detente::values {
 
@@ -16,6 +19,17 @@ size_t CharacterSize(absl::string_view text) {
   const bool shortest = (first != 0xe0 || second >= 0xa0) && (first != 0xf0 || second >= 0x90);
   const bool scalar = (first != 0xed || second < 0xa0) && (first != 0xf4 || second < 0x90);
   return shortest && scalar ? size : 0;
+}
+
+std::string Readable(absl::string_view text, size_t max_bytes) {
+  std::string out;
+  while (!text.empty() && out.size() < max_bytes) {
+    const size_t size = CharacterSize(text);
+    absl::StrAppend(&out, size == 0 ? "\uFFFD" : text.substr(0, size));
+    text.remove_prefix(std::max<size_t>(size, 1));
+  }
+  if (!text.empty()) absl::StrAppend(&out, "…");
+  return out;
 }
 
 }  // namespace detente::values

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -10,5 +11,9 @@ namespace detente::values {
 // How many bytes the first character of a text that is not empty takes; 0 = it is no UTF-8 (RFC
 // 3629).
 size_t CharacterSize(absl::string_view text);
+
+// The text as a message can hold it, for people: U+FFFD in place of what is no UTF-8, and `…` in
+// place of what is beyond about `max_bytes`.
+std::string Readable(absl::string_view text, size_t max_bytes);
 
 }  // namespace detente::values

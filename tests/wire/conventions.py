@@ -328,12 +328,15 @@ def request_shapes(contract: Contract) -> Iterator[str]:
 
 
 def http_paths(contract: Contract) -> Iterator[str]:
-    """AIP-127: every method over HTTP too, no two under one path."""
+    """AIP-127: every method over HTTP too, no two under one path; but for those streams that HTTP
+    has not."""
     taken: dict[tuple[str, str], str] = {}
     for service in contract.services:
         for method in service.methods:
             rule = contract.option(method, "google.api.http")
             pattern = rule.WhichOneof("pattern")
+            if pattern is None and method.client_streaming:
+                continue
             if pattern is None:
                 yield f"{method.full_name}: google.api.http expected"
                 continue
