@@ -28,11 +28,11 @@ T Check(arrow::Result<T> result) {
   return std::move(result).ValueUnsafe();
 }
 
-#define DETENTE_ARROW_RETURN(expression)                                         \
-  do {                                                                           \
-    if (const arrow::Status arrow_status_ = (expression); !arrow_status_.ok()) { \
-      return ::detente::columnar::FromArrow(arrow_status_);                      \
-    }                                                                            \
+#define DETENTE_ARROW_RETURN(expression)                                          \
+  do {                                                                            \
+    if (const arrow::Status& arrow_status_ = (expression); !arrow_status_.ok()) { \
+      return ::detente::columnar::FromArrow(arrow_status_);                       \
+    }                                                                             \
   } while (false)
 
 }  // namespace detente::columnar

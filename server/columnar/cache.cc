@@ -217,6 +217,7 @@ absl::Status Cache::Bring(const Resource& resource, Collection* collection, Revi
       {
         std::lock_guard lock(mutex_);
         std::vector<ColumnId> others;
+        others.reserve(collection->columns.size());
         for (const auto& [id, used] : collection->columns) others.push_back(id);
         for (const ColumnId& id : others) {
           const bool wanted = std::find(columns.begin(), columns.end(), id) != columns.end();
@@ -228,6 +229,7 @@ absl::Status Cache::Bring(const Resource& resource, Collection* collection, Revi
   }
   if (status.ok() && revision > collection->top) {
     std::vector<ColumnId> all;
+    all.reserve(collection->columns.size());
     for (const auto& [id, used] : collection->columns) all.push_back(id);
     store::VersionRange range{.after = collection->top, .to = revision};
     const bool leap = revision - collection->top > kLeap;

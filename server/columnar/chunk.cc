@@ -7,6 +7,7 @@
 #include <arrow/util/byte_size.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <variant>
 
@@ -58,7 +59,7 @@ arrow::Status AppendValue(const Value& value, arrow::ArrayBuilder* builder) {
   }
   if (const auto* real = std::get_if<double>(&value)) {
     // A store has no such value.
-    if (*real != *real) return builder->AppendNull();
+    if (std::isnan(*real)) return builder->AppendNull();
     return static_cast<arrow::DoubleBuilder*>(builder)->Append(*real);
   }
   if (const auto* text = std::get_if<std::string>(&value)) {
@@ -104,7 +105,7 @@ struct ChunkBuilder::Column {
 };
 
 ChunkBuilder::ChunkBuilder(const engine::Resource& resource, const std::vector<Node>& nodes,
-                           std::vector<ColumnId> columns)
+                           const std::vector<ColumnId>& columns)
     : resource_(resource),
       record_(resource.prototype->New()),
       ids_(std::make_unique<arrow::StringBuilder>()) {

@@ -14,7 +14,6 @@ namespace detente::columnar {
 namespace {
 
 using Batch = std::shared_ptr<arrow::RecordBatch>;
-using google::protobuf::Message;
 using store::Revision;
 using store::Version;
 
