@@ -35,13 +35,15 @@ ABSL_FLAG(int32_t, threads, 0, "Threads that do store work; 0 = twice the proces
 ABSL_FLAG(int32_t, max_waiting_calls, 1024,
           "Calls that may wait for a thread; further ones get RESOURCE_EXHAUSTED.");
 ABSL_FLAG(int32_t, head_cache_mb, 256, "Memory for the newest versions of records, in MiB.");
+ABSL_FLAG(int32_t, column_cache_mb, 512, "Memory for records as columns (ReadRows), in MiB.");
 ABSL_FLAG(absl::Duration, drain, absl::Seconds(8),
           "How long calls in flight may take to end after SIGTERM or SIGINT.");
 
 namespace {
 
 constexpr const char* kFlags[] = {
-    "listen", "store", "read_only", "threads", "max_waiting_calls", "head_cache_mb", "drain"};
+    "listen",        "store",           "read_only", "threads", "max_waiting_calls",
+    "head_cache_mb", "column_cache_mb", "drain"};
 
 // DETENTE_LISTEN sets --listen, and so on; the command line has the last word.
 bool ReadEnvironment() {
@@ -126,6 +128,8 @@ int main(int argc, char** argv) {
   open.create = !open.read_only;
   open.head_cache_bytes = static_cast<size_t>(std::max(0, absl::GetFlag(FLAGS_head_cache_mb)))
                           << 20;
+  open.column_cache_bytes = static_cast<size_t>(std::max(0, absl::GetFlag(FLAGS_column_cache_mb)))
+                            << 20;
   auto instance = detente::api::Instance::Open(path, detente::ProtoFiles(), open);
   if (!instance.ok()) return Fail(instance.status());
 

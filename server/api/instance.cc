@@ -28,7 +28,8 @@ absl::StatusOr<std::unique_ptr<Instance>> Instance::Open(absl::string_view path,
                                      {options.head_cache_bytes});
   if (!engine.ok()) return engine.status();
   instance->engine_ = *std::move(engine);
-  instance->handlers_ = std::make_unique<HandlerTable>(*instance->engine_);
+  instance->handlers_ =
+      std::make_unique<HandlerTable>(*instance->engine_, options.column_cache_bytes);
   return instance;
 }
 

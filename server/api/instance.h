@@ -17,6 +17,7 @@ struct OpenOptions {
   bool create = false;     // make the file where there is none
   bool read_only = false;  // beside another process that writes; follows its commits
   size_t head_cache_bytes = size_t{256} << 20;
+  size_t column_cache_bytes = size_t{512} << 20;
 };
 
 class Instance {

@@ -39,8 +39,8 @@ struct Session {
 
 absl::StatusOr<Session> Check(const Call& call, const Request& request) {
   Session session;
-  absl::Status status = FindCollection(call.engine.registry(), request.collection(), "collection",
-                                       &session.resource);
+  absl::Status status =
+      FindCollection(call.engine.registry(), request.collection(), "collection", &session.resource);
   if (session.resource != nullptr) {
     auto filter = query::Filter::Parse(request.filter(), session.resource->type);
     Collect(filter.status(), &status);
@@ -65,12 +65,12 @@ absl::StatusOr<Session> Check(const Call& call, const Request& request) {
       session.compression = columnar::Compression::kZstd;
       break;
     default:
-      violations.push_back({"compression", absl::StrCat("NONE, LZ4 or ZSTD expected, got ",
-                                                        request.compression())});
+      violations.push_back(
+          {"compression", absl::StrCat("NONE, LZ4 or ZSTD expected, got ", request.compression())});
   }
   if (request.max_stream_count() < 0) {
-    violations.push_back({"max_stream_count", absl::StrCat("from 0 on expected, got ",
-                                                           request.max_stream_count())});
+    violations.push_back(
+        {"max_stream_count", absl::StrCat("from 0 on expected, got ", request.max_stream_count())});
   }
   if (request.row_limit() < 0) {
     violations.push_back(
@@ -100,8 +100,7 @@ struct Part {
   store::Revision erasure = 0;  // the store's last one when the session began
 };
 
-std::string SealStream(const Call& call, const Request& request, const Part& part,
-                       absl::Time now) {
+std::string SealStream(const Call& call, const Request& request, const Part& part, absl::Time now) {
   std::string content;
   for (const int64_t number : {part.after, part.to, part.erasure}) {
     query::PutInt64(content, number);
@@ -146,6 +145,25 @@ absl::StatusOr<std::vector<store::Revision>> Cuts(const Call& call,
   return cuts;
 }
 
+// -1 where only reading them could tell.
+absl::StatusOr<int64_t> CountRows(const Call& call, const Session& session,
+                                  const Selected& selected) {
+  columnar::RowQuery query;
+  query.resource = session.resource;
+  query.filter = session.filter;
+  query.show_deleted = selected.selection.show_deleted;
+  query.view = selected.selection.view;
+  query.check = selected.selection.check;
+  auto cached = columnar::CountCached(call.columns, query);
+  if (!cached.ok()) return cached.status();
+  if (cached->has_value()) return **cached;
+  if (!selected.exact()) return -1;
+  auto count = call.engine.Count(*session.resource, selected.selection);
+  // Without the columns that it would count by the rows can still be read.
+  if (ReasonOf(count.status()) == v1::STORE_READ_ONLY) return -1;
+  return count;
+}
+
 absl::StatusOr<Bytes> CreateReadSession(const Call& call) {
   auto& request = static_cast<Request&>(call.request);
   auto session = Check(call, request);
@@ -172,10 +190,7 @@ absl::StatusOr<Bytes> CreateReadSession(const Call& call) {
     if (!erasure.ok()) return erasure.status();
     part.erasure = *erasure;
   }
-  auto count = selected->exact() ? call.engine.Count(*session->resource, selected->selection)
-                                 : absl::StatusOr<int64_t>(-1);
-  // Without the columns that it would count by the rows can still be read.
-  if (ReasonOf(count.status()) == v1::STORE_READ_ONLY) count = -1;
+  auto count = CountRows(call, *session, *selected);
   if (!count.ok()) return count.status();
   if (*count >= 0) {
     response.set_row_count(request.row_limit() > 0 ? std::min(*count, request.row_limit())

@@ -30,7 +30,7 @@ T Check(arrow::Result<T> result) {
 
 #define DETENTE_ARROW_RETURN(expression)                                          \
   do {                                                                            \
-    if (const arrow::Status arrow_status_ = (expression); !arrow_status_.ok()) {  \
+    if (const arrow::Status& arrow_status_ = (expression); !arrow_status_.ok()) { \
       return ::detente::columnar::FromArrow(arrow_status_);                       \
     }                                                                             \
   } while (false)

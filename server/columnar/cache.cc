@@ -17,6 +17,8 @@ using store::Revision;
 using store::Version;
 
 constexpr int kRowsBetweenChecks = 256;
+// Over more revisions than that nobody is expected to read one in between.
+constexpr Revision kLeap = 20'000;
 constexpr auto kBetweenChecks = std::chrono::milliseconds(20);
 
 // How a thread says that columns don't fit: at all, or beside what others are making.
@@ -169,7 +171,10 @@ absl::StatusOr<std::optional<Snapshot>> Cache::Find(const Resource& resource, Re
       if (!status.ok()) return status;
       return std::nullopt;
     }
-    if (status == TooLarge()) collection.too_large.insert(columns);
+    if (status == TooLarge()) {
+      collection.too_large.insert(columns);
+      if (there) Drop(&collection);  // it has grown
+    }
     if (status == TooLarge() || status == NoRoom()) return std::nullopt;
     if (!status.ok()) return status;
   }
@@ -212,6 +217,7 @@ absl::Status Cache::Bring(const Resource& resource, Collection* collection, Revi
       {
         std::lock_guard lock(mutex_);
         std::vector<ColumnId> others;
+        others.reserve(collection->columns.size());
         for (const auto& [id, used] : collection->columns) others.push_back(id);
         for (const ColumnId& id : others) {
           const bool wanted = std::find(columns.begin(), columns.end(), id) != columns.end();
@@ -223,11 +229,15 @@ absl::Status Cache::Bring(const Resource& resource, Collection* collection, Revi
   }
   if (status.ok() && revision > collection->top) {
     std::vector<ColumnId> all;
+    all.reserve(collection->columns.size());
     for (const auto& [id, used] : collection->columns) all.push_back(id);
+    store::VersionRange range{.after = collection->top, .to = revision};
+    const bool leap = revision - collection->top > kLeap;
+    if (leap) range.seen_at = revision;
     std::vector<std::shared_ptr<Chunk>> fresh;
-    status = Read(resource, collection, {.after = collection->top, .to = revision}, all, check,
-                  &fresh);
+    status = Read(resource, collection, range, all, check, &fresh);
     if (status.ok()) {
+      if (leap) collection->floor = revision;
       std::move(fresh.begin(), fresh.end(), std::back_inserter(collection->chunks));
       status = Close(resource, collection, revision);
     }
@@ -259,16 +269,17 @@ absl::Status Cache::Read(const Resource& resource, Collection* collection,
       // Chunk by chunk, so that no state of the store is held for long.
       auto reader = engine_.LeaseReader();
       if (!reader.ok()) return reader.status();
-      absl::Status status = (*reader)->Versions(
-          resource.collection, range, [&](const Version& version, Revision until) {
-            if (builder.rows() % kRowsBetweenChecks == 0) inner = check();
-            if (inner.ok()) inner = builder.Load(version);
-            if (inner.ok()) inner = builder.Append(until);
-            range.after = version.since;
-            range.after_id = version.id;
-            more = builder.full();
-            return inner.ok() && !more;
-          });
+      absl::Status status = (*reader)->Versions(resource.collection, range,
+                                                [&](const Version& version, Revision until) {
+                                                  if (builder.rows() % kRowsBetweenChecks == 0)
+                                                    inner = check();
+                                                  if (inner.ok()) inner = builder.Load(version);
+                                                  if (inner.ok()) inner = builder.Append(until);
+                                                  range.after = version.since;
+                                                  range.after_id = version.id;
+                                                  more = builder.full();
+                                                  return inner.ok() && !more;
+                                                });
       if (!inner.ok()) return inner;
       if (!status.ok()) return status;
     }
@@ -289,16 +300,12 @@ absl::Status Cache::Read(const Resource& resource, Collection* collection,
 absl::Status Cache::Fill(const Resource& resource, Collection* collection,
                          const std::vector<ColumnId>& columns, const Check& check) {
   std::vector<Columns> filled;
-  absl::Status status;
   for (const auto& chunk : collection->chunks) {
     auto read = ReadColumns(resource, *chunk, columns, check);
     if (!read.ok()) return read.status();
     const size_t bytes = BytesOf(*read);
     if (filled.empty() && bytes * collection->chunks.size() > max_bytes_) return TooLarge();
-    if (status = Reserve(collection, bytes); !status.ok()) {
-      Count(collection);
-      return status;
-    }
+    if (absl::Status s = Reserve(collection, bytes); !s.ok()) return s;
     filled.push_back(*std::move(read));
   }
   for (size_t i = 0; i < filled.size(); ++i) collection->chunks[i]->columns.merge(filled[i]);
@@ -315,8 +322,8 @@ absl::StatusOr<Columns> Cache::ReadColumns(const Resource& resource, const Chunk
   if (!reader.ok()) return reader.status();
   int64_t row = 0;
   absl::Status inner;
-  absl::Status status = (*reader)->Versions(
-      resource.collection, range, [&](const Version& version, Revision until) {
+  absl::Status status =
+      (*reader)->Versions(resource.collection, range, [&](const Version& version, Revision until) {
         // Versions that were superseded before the chunk was made are not in it.
         if (version.since != chunk.since[row] || version.id != chunk.id(row)) return true;
         if (row % kRowsBetweenChecks == 0) inner = check();
@@ -327,8 +334,8 @@ absl::StatusOr<Columns> Cache::ReadColumns(const Resource& resource, const Chunk
   if (!inner.ok()) return inner;
   if (!status.ok()) return status;
   if (row < chunk.rows()) {
-    return absl::AbortedError(absl::StrCat("a version of ", resource.collection,
-                                           " is gone from the store"));
+    return absl::AbortedError(
+        absl::StrCat("a version of ", resource.collection, " is gone from the store"));
   }
   return builder.FinishColumns();
 }
@@ -344,9 +351,8 @@ absl::Status Cache::Close(const Resource& resource, Collection* collection, Revi
         resource.collection, collection->top, revision,
         [&](absl::string_view id, Revision since, Revision until) {
           // The chunks that hold `since` follow each other.
-          auto chunk = std::partition_point(chunks.begin(), chunks.end(), [&](const auto& c) {
-            return c->since.back() < since;
-          });
+          auto chunk = std::partition_point(chunks.begin(), chunks.end(),
+                                            [&](const auto& c) { return c->since.back() < since; });
           for (; chunk != chunks.end() && (*chunk)->since.front() <= since; ++chunk) {
             const int64_t row = (*chunk)->Find(since, id);
             if (row < 0) continue;

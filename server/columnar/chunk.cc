@@ -7,6 +7,7 @@
 #include <arrow/util/byte_size.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <variant>
 
@@ -58,7 +59,7 @@ arrow::Status AppendValue(const Value& value, arrow::ArrayBuilder* builder) {
   }
   if (const auto* real = std::get_if<double>(&value)) {
     // A store has no such value.
-    if (*real != *real) return builder->AppendNull();
+    if (std::isnan(*real)) return builder->AppendNull();
     return static_cast<arrow::DoubleBuilder*>(builder)->Append(*real);
   }
   if (const auto* text = std::get_if<std::string>(&value)) {
@@ -99,12 +100,12 @@ size_t BytesOf(const arrow::Array& array) {
 
 struct ChunkBuilder::Column {
   ColumnId id;
-  std::unique_ptr<ColumnBuilder> field;      // one of the two
+  std::unique_ptr<ColumnBuilder> field;  // one of the two
   std::unique_ptr<arrow::ArrayBuilder> key;
 };
 
 ChunkBuilder::ChunkBuilder(const engine::Resource& resource, const std::vector<Node>& nodes,
-                           std::vector<ColumnId> columns)
+                           const std::vector<ColumnId>& columns)
     : resource_(resource),
       record_(resource.prototype->New()),
       ids_(std::make_unique<arrow::StringBuilder>()) {
@@ -220,8 +221,7 @@ absl::StatusOr<std::shared_ptr<Chunk>> Merge(absl::Span<const std::shared_ptr<Ch
     merged->until[i].store(until[i], std::memory_order_relaxed);
     if (until[i] != INT64_MAX) ++merged->dead;
   }
-  auto join =
-      [&](auto column_of) -> absl::StatusOr<std::shared_ptr<arrow::Array>> {
+  auto join = [&](auto column_of) -> absl::StatusOr<std::shared_ptr<arrow::Array>> {
     arrow::ArrayVector parts;
     for (size_t i = 0; i < chunks.size(); ++i) {
       std::shared_ptr<arrow::Array> part = column_of(*chunks[i]);

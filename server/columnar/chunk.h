@@ -59,7 +59,7 @@ class ChunkBuilder {
  public:
   // Both must outlive it.
   ChunkBuilder(const engine::Resource& resource, const std::vector<Node>& nodes,
-               std::vector<ColumnId> columns);
+               const std::vector<ColumnId>& columns);
   ~ChunkBuilder();
 
   // `version` must live until it is appended.

@@ -90,9 +90,8 @@ arrow::Status ColumnBuilder::Append(const Cell& cell, const Message& message) {
   ARROW_RETURN_NOT_OK(As<arrow::ListBuilder>(cell.list).Append());
   const int size = of.FieldSize(message, field);
   for (int i = 0; i < size; ++i) {
-    ARROW_RETURN_NOT_OK(is_message
-                            ? AppendMessage(cell, of.GetRepeatedMessage(message, field, i))
-                            : AppendScalar(cell, message, i));
+    ARROW_RETURN_NOT_OK(is_message ? AppendMessage(cell, of.GetRepeatedMessage(message, field, i))
+                                   : AppendScalar(cell, message, i));
   }
   return arrow::Status::OK();
 }
@@ -152,9 +151,8 @@ arrow::Status ColumnBuilder::AppendScalar(const Cell& cell, const Message& messa
       return As<arrow::FloatBuilder>(cell.value)
           .Append(one ? of.GetFloat(message, field) : of.GetRepeatedFloat(message, field, index));
     case FieldDescriptor::CPPTYPE_ENUM: {
-      const auto place =
-          cell.node->places.find(one ? of.GetEnumValue(message, field)
-                                     : of.GetRepeatedEnumValue(message, field, index));
+      const auto place = cell.node->places.find(
+          one ? of.GetEnumValue(message, field) : of.GetRepeatedEnumValue(message, field, index));
       if (place == cell.node->places.end()) return cell.value->AppendNull();
       if (cell.node->built->id() == arrow::Type::INT8) {
         return As<arrow::Int8Builder>(cell.value).Append(static_cast<int8_t>(place->second));

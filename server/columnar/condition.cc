@@ -65,7 +65,8 @@ void CompareTexts(const arrow::Array& column, Operator op, absl::string_view val
   Apply(op, [&](auto holds) {
     for (size_t i = 0; i < mask->size(); ++i) {
       uint8_t& out = (*mask)[i];
-      if (out != 0) out = static_cast<uint8_t>(holds(TextAt(column, static_cast<int64_t>(i)), value));
+      if (out != 0)
+        out = static_cast<uint8_t>(holds(TextAt(column, static_cast<int64_t>(i)), value));
     }
   });
 }

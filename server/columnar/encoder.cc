@@ -75,9 +75,9 @@ absl::StatusOr<Encoder> Encoder::Make(const arrow::RecordBatch& empty, Compressi
   auto options = std::make_shared<arrow::ipc::IpcWriteOptions>();
   options->use_threads = false;
   if (compression != Compression::kNone) {
-    auto codec = arrow::util::Codec::Create(compression == Compression::kLz4
-                                                ? arrow::Compression::LZ4_FRAME
-                                                : arrow::Compression::ZSTD);
+    auto codec =
+        arrow::util::Codec::Create(compression == Compression::kLz4 ? arrow::Compression::LZ4_FRAME
+                                                                    : arrow::Compression::ZSTD);
     DETENTE_ARROW_RETURN(codec.status());
     options->codec = *std::move(codec);
   }

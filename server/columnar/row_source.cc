@@ -3,6 +3,7 @@
 #include <arrow/record_batch.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -13,7 +14,6 @@ namespace detente::columnar {
 namespace {
 
 using Batch = std::shared_ptr<arrow::RecordBatch>;
-using google::protobuf::Message;
 using store::Revision;
 using store::Version;
 
@@ -23,6 +23,23 @@ constexpr int64_t kRowsAtOnce = 16'384;
 constexpr int kRowsBetweenChecks = 64;
 // So many are read one by one rather than with all the others.
 constexpr int64_t kFewRows = 10'000;
+
+// A byte for each row of a chunk: 1 where the read is of it.
+absl::StatusOr<std::vector<uint8_t>> MaskOf(const Snapshot::Part& part, const RowQuery& query,
+                                            const store::Condition& condition) {
+  const Chunk& chunk = *part.chunk;
+  const Revision at = std::min(query.view.revision, query.to);
+  std::vector<uint8_t> mask(static_cast<size_t>(chunk.rows()));
+  if (chunk.since.back() <= query.after || chunk.since.front() > at) return mask;
+  for (size_t i = 0; i < mask.size(); ++i) {
+    mask[i] = static_cast<uint8_t>(
+        static_cast<int>(chunk.since[i] <= at) & static_cast<int>(chunk.since[i] > query.after) &
+        static_cast<int>(chunk.until[i].load(std::memory_order_relaxed) > query.view.revision) &
+        static_cast<int>(query.show_deleted || chunk.deleted[i] == 0));
+  }
+  if (absl::Status s = Restrict(condition, part.columns, query.check, &mask); !s.ok()) return s;
+  return mask;
+}
 
 class CachedSource : public RowSource {
  public:
@@ -38,15 +55,11 @@ class CachedSource : public RowSource {
     for (; part_ < snapshot_.parts.size(); ++part_) {
       if (absl::Status s = query_.check(); !s.ok()) return s;
       const Snapshot::Part& part = snapshot_.parts[part_];
-      if (part.chunk->since.back() <= query_.after || part.chunk->since.front() > query_.to) {
-        continue;
-      }
-      std::vector<uint8_t> mask = Seen(*part.chunk);
-      absl::Status status = Restrict(condition_, part.columns, query_.check, &mask);
-      if (!status.ok()) return status;
+      const auto mask = MaskOf(part, query_, condition_);
+      if (!mask.ok()) return mask.status();
       std::vector<int32_t> rows;
-      for (size_t i = 0; i < mask.size(); ++i) {
-        if (mask[i] == 0) continue;
+      for (size_t i = 0; i < mask->size(); ++i) {
+        if ((*mask)[i] == 0) continue;
         if (left_out_ > 0) {
           --left_out_;
         } else {
@@ -63,18 +76,6 @@ class CachedSource : public RowSource {
   }
 
  private:
-  std::vector<uint8_t> Seen(const Chunk& chunk) const {
-    const Revision at = std::min(query_.view.revision, query_.to);
-    std::vector<uint8_t> mask(static_cast<size_t>(chunk.rows()));
-    for (size_t i = 0; i < mask.size(); ++i) {
-      mask[i] = static_cast<uint8_t>(
-          static_cast<int>(chunk.since[i] <= at) & static_cast<int>(chunk.since[i] > query_.after) &
-          static_cast<int>(chunk.until[i].load(std::memory_order_relaxed) > query_.view.revision) &
-          static_cast<int>(query_.show_deleted || chunk.deleted[i] == 0));
-    }
-    return mask;
-  }
-
   const RowQuery& query_;
   const RowFormat& format_;
   const Snapshot snapshot_;
@@ -229,15 +230,13 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Ca
                                                       const RowQuery& query,
                                                       const RowFormat& format, Way way) {
   const bool filtered = !query.filter.everything();
-  const query::Lowered lowered =
-      query.filter.Lower(*query.resource->columns, query.show_deleted);
+  const query::Lowered lowered = query.filter.Lower(*query.resource->columns, query.show_deleted);
   std::set<ColumnId> wanted(format.fields().begin(), format.fields().end());
   // What is said of superseded versions is said of columns alone, and is true of newest ones too.
   const bool by_columns = lowered.past_exact && AddKeys(lowered.past, &wanted);
   const std::vector<ColumnId> columns(wanted.begin(), wanted.end());
   auto cached = [&](bool build) -> absl::StatusOr<std::unique_ptr<RowSource>> {
-    auto snapshot =
-        cache.Find(*query.resource, query.view.revision, columns, build, query.check);
+    auto snapshot = cache.Find(*query.resource, query.view.revision, columns, build, query.check);
     if (!snapshot.ok()) return snapshot.status();
     if (!snapshot->has_value()) return nullptr;
     return std::make_unique<CachedSource>(query, format, **std::move(snapshot), lowered.past);
@@ -261,6 +260,24 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Ca
   }
   if (way != Way::kBest && way != Way::kStore) return nullptr;
   return std::make_unique<StoreSource>(engine, cache, query, format);
+}
+
+absl::StatusOr<std::optional<int64_t>> CountCached(Cache& cache, const RowQuery& query) {
+  const query::Lowered lowered = query.filter.Lower(*query.resource->columns, query.show_deleted);
+  std::set<ColumnId> wanted;
+  if (!lowered.past_exact || !AddKeys(lowered.past, &wanted)) return std::nullopt;
+  auto snapshot = cache.Find(*query.resource, query.view.revision, {wanted.begin(), wanted.end()},
+                             /*build=*/false, query.check);
+  if (!snapshot.ok()) return snapshot.status();
+  if (!snapshot->has_value()) return std::nullopt;
+  int64_t count = 0;
+  for (const Snapshot::Part& part : (*snapshot)->parts) {
+    if (absl::Status s = query.check(); !s.ok()) return s;
+    const auto mask = MaskOf(part, query, lowered.past);
+    if (!mask.ok()) return mask.status();
+    count += std::accumulate(mask->begin(), mask->end(), int64_t{0});
+  }
+  return count;
 }
 
 }  // namespace detente::columnar

@@ -30,8 +30,8 @@ struct RowQuery {
   // The part of a stream: versions with after < since <= to.
   store::Revision after = 0;
   store::Revision to = INT64_MAX;
-  int64_t offset = 0;     // rows to leave out
-  int64_t row_limit = 0;  // these among them; 0 = no limit
+  int64_t offset = 0;                   // rows to leave out
+  int64_t row_limit = 0;                // these among them; 0 = no limit
   std::function<absl::Status()> check;  // asked now and then: anything but OK ends the read with it
 };
 
@@ -57,5 +57,9 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Ca
                                                       const RowQuery& query,
                                                       const RowFormat& format,
                                                       Way way = Way::kBest);
+
+// How many rows there are, its offset and limit aside; none where the cache does not hold what
+// tells.
+absl::StatusOr<std::optional<int64_t>> CountCached(Cache& cache, const RowQuery& query);
 
 }  // namespace detente::columnar

@@ -17,6 +17,10 @@ namespace {
 // Fewer rows wait for more: each message has its schema and dictionaries.
 constexpr int64_t kFewRows = 4'096;
 
+absl::Status BeyondTheEnd(int64_t rows, int64_t offset) {
+  return InvalidField("offset", absl::StrCat("the stream has ", rows, " rows, got ", offset));
+}
+
 }  // namespace
 
 RowStream::RowStream(engine::Engine& engine, Cache& cache, RowQuery query, RowFormat format,
@@ -74,21 +78,18 @@ absl::StatusOr<std::optional<Rows>> RowStream::Next() {
     source_ = *std::move(source);
   }
   const int64_t left = query_.row_limit == 0 ? INT64_MAX : query_.row_limit - sent_;
-  if (left <= 0) return std::nullopt;
+  if (left < 0) return BeyondTheEnd(query_.row_limit, query_.offset);
+  if (left == 0) return std::nullopt;
   if (batch_ == nullptr) {
     if (absl::Status s = Fill(); !s.ok()) return s;
   }
   if (batch_ == nullptr) {
     if (source_->left_out() == 0) return std::nullopt;
-    return InvalidField("offset", absl::StrCat("the stream has ",
-                                               query_.offset - source_->left_out(), " rows, got ",
-                                               query_.offset));
+    return BeyondTheEnd(query_.offset - source_->left_out(), query_.offset);
   }
-  const auto bytes =
-      static_cast<size_t>(arrow::util::ReferencedBufferSize(*batch_).ValueOr(0)) + 1;
+  const auto bytes = static_cast<size_t>(arrow::util::ReferencedBufferSize(*batch_).ValueOr(0)) + 1;
   const auto all = static_cast<size_t>(batch_->num_rows());
   auto count = static_cast<int64_t>(std::max<size_t>(1, all * kMessageBytes / bytes));
-  // Halves of what is little more than a message are no good.
   count = std::min({count, batch_->num_rows(), left});
   Rows rows;
   while (true) {
@@ -98,10 +99,10 @@ absl::StatusOr<std::optional<Rows>> RowStream::Next() {
     if (rows.stream.bytes <= 2 * kMessageBytes) break;
     if (count == 1 && rows.stream.bytes <= kMostMessageBytes) break;
     if (count == 1) {
-      return Error(absl::StatusCode::kInvalidArgument, v1::LIMIT_EXCEEDED,
-                   absl::StrCat("row ", sent_, " of the stream takes ", rows.stream.bytes,
-                                " bytes, a message takes ", kMostMessageBytes,
-                                "; ask for fewer columns"));
+      return Error(
+          absl::StatusCode::kInvalidArgument, v1::LIMIT_EXCEEDED,
+          absl::StrCat("row ", sent_, " of the stream takes ", rows.stream.bytes,
+                       " bytes, a message takes ", kMostMessageBytes, "; ask for fewer columns"));
     }
     count /= 2;
   }

@@ -11,7 +11,7 @@
 
 namespace detente::columnar {
 
-constexpr size_t kMessageBytes = size_t{1} << 20;         // about
+constexpr size_t kMessageBytes = size_t{1} << 20;        // about
 constexpr size_t kMostMessageBytes = size_t{3'500'000};  // of a row alone; clients take 4 MiB
 
 struct Rows {

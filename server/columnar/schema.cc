@@ -96,11 +96,11 @@ Node NodeOf(const FieldDescriptor* field, std::vector<const Descriptor*>* around
       arrow::FieldVector fields, built;
       for (const Node& child : node.children) {
         fields.push_back(child.arrow);
-        built.push_back(arrow::field(
-            child.arrow->name(), child.list ? arrow::list(child.built) : child.built));
+        built.push_back(
+            arrow::field(child.arrow->name(), child.list ? arrow::list(child.built) : child.built));
       }
-      node.value = arrow::struct_(std::move(fields));
-      node.built = arrow::struct_(std::move(built));
+      node.value = arrow::struct_(fields);
+      node.built = arrow::struct_(built);
       break;
     }
     case Node::Kind::kMap:

@@ -84,12 +84,12 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
   list = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE id > ?1 ORDER BY id");
   revisions = text("SELECT " DETENTE_VERSION_COLUMNS
                    " FROM past_$0 WHERE id = ?1 AND since < ?2 ORDER BY since DESC");
-  versions = text(
-      "SELECT " DETENTE_VERSION_COLUMNS
-      ", 9223372036854775807 AS until FROM head_$0 "
-      "WHERE (since, id) > (?1, ?2) AND since <= ?3 UNION ALL SELECT " DETENTE_VERSION_COLUMNS
-      ", until FROM past_$0 WHERE (since, id) > (?1, ?2) AND since <= ?3 AND until > ?4 "
-      "ORDER BY since, id");
+  versions =
+      text("SELECT " DETENTE_VERSION_COLUMNS
+           ", 9223372036854775807 AS until FROM head_$0 "
+           "WHERE (since, id) > (?1, ?2) AND since <= ?3 UNION ALL SELECT " DETENTE_VERSION_COLUMNS
+           ", until FROM past_$0 WHERE (since, id) > (?1, ?2) AND since <= ?3 AND until > ?4 "
+           "ORDER BY since, id");
   superseded = text("SELECT id, since, until FROM past_$0 WHERE until > ?1 AND until <= ?2");
   since_of = text("SELECT num, since FROM head_$0 WHERE num >= ?1 ORDER BY num LIMIT 1");
   last_number = text("SELECT coalesce(max(num), 0) FROM head_$0");

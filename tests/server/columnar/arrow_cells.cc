@@ -89,9 +89,8 @@ std::string MessageDifference(const arrow::Array& array, int64_t row, const Mess
   }
   if (type == "google.type.Date") {
     const auto& date = static_cast<const google::type::Date&>(value);
-    return Differs(
-        absl::StrCat(values::DaysFromCivil({date.year(), date.month(), date.day()})),
-        CellText(array, row));
+    return Differs(absl::StrCat(values::DaysFromCivil({date.year(), date.month(), date.day()})),
+                   CellText(array, row));
   }
   if (array.IsNull(row)) return "a null for a message";
   const auto& below = static_cast<const arrow::StructArray&>(array);

@@ -1,5 +1,5 @@
-// Rows by each way are what the evaluator says of the versions, cell by cell, at any revision, while
-// versions are added. DETENTE_RANDOM_ROWS sets how many filters are tried.
+// Rows by each way are what the evaluator says of the versions, cell by cell, at any revision,
+// while versions are added. DETENTE_RANDOM_ROWS sets how many filters are tried.
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
@@ -15,6 +15,7 @@
 #include "columnar/cache.h"
 #include "columnar/row_source.h"
 #include "columnar/row_stream.h"
+#include "detente/v1/person.pb.h"
 #include "server/columnar/arrow_cells.h"
 #include "server/engine/random_store.h"
 #include "server/engine/testing.h"
@@ -215,6 +216,51 @@ TEST(RowsTest, ASmallCacheGivesTheSameRows) {
       ASSERT_LE(records.cache->bytes(), bytes);
     }
   }
+}
+
+TEST(RowsTest, AValueThatTheContractDoesNotNameIsNull) {
+  Dice dice(4);
+  Records records(dice);
+  v1::Person person;
+  person.set_gender(static_cast<v1::Person::Gender>(99));
+  Case c{&testing::ResourceOf(person)};
+  records.store.Put(*c.resource, "new", person);
+  c.revision = records.store.revision();
+  c.after = c.revision - 1;
+  ASSERT_EQ(Expected(records, c).size(), 1);
+  for (const Way way : {Way::kStore, Way::kCache}) {
+    EXPECT_EQ(Difference(records, c, way), "");
+  }
+}
+
+TEST(RowsTest, ARowOfMoreThanAMessageIsRefused) {
+  Dice dice(5);
+  Records records(dice);
+  v1::Person person;
+  // Two bytes each as a message, and many columns' worth as rows.
+  for (int i = 0; i < 13'000; ++i) {
+    person.add_names();
+    person.add_affiliations();
+    person.add_residences();
+    person.add_citations();
+    person.add_recognitions();
+    person.add_awards();
+    person.add_relations();
+    person.add_external_ids();
+  }
+  Case c{&testing::ResourceOf(person)};
+  records.store.Put(*c.resource, "large", person);
+  c.revision = records.store.revision();
+  c.after = c.revision - 1;
+  RowStream all(*records.engine, *records.cache, QueryOf(c), FormatOf(records, c), 0);
+  EXPECT_FAILS(all.Next(), kInvalidArgument, LIMIT_EXCEEDED);
+  c.columns = {"name", "names"};
+  RowStream some(*records.engine, *records.cache, QueryOf(c), FormatOf(records, c), 0);
+  auto rows = some.Next();
+  ASSERT_OK(rows);
+  ASSERT_TRUE(rows->has_value());
+  EXPECT_EQ((*rows)->count, 1);
+  EXPECT_LE((*rows)->stream.bytes, kMostMessageBytes);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,9 @@ class RandomStore {
   const std::vector<Row>& of(const engine::Resource& resource) { return rows_[&resource]; }
   // A commit with another version of a record, or with a new one.
   void Put(Dice& dice, const engine::Resource& resource);
+  // Of this record, without its fields 1 to 7.
+  void Put(const engine::Resource& resource, const std::string& id,
+           const google::protobuf::Message& record, bool deleted = false);
   // For an engine over it, which must not write while Put does.
   std::unique_ptr<store::Store> TakeStore() { return std::move(store_); }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -11,6 +12,8 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -155,6 +158,35 @@ std::vector<Version> Listed(Reader& reader, const std::string& collection, Revis
       reader.List(collection, after, {revision}, show_deleted, [&](Version& version) {
         found.push_back(version);
         return found.size() < limit;
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  return found;
+}
+
+// Versions with the revisions at which they were superseded.
+using Spans = std::vector<std::pair<Version, Revision>>;
+
+Spans VersionsOf(Reader& reader, const std::string& collection, const VersionRange& range,
+                 size_t limit) {
+  Spans found;
+  absl::Status status =
+      reader.Versions(collection, range, [&](const Version& version, Revision until) {
+        EXPECT_EQ(version.superseded, until != INT64_MAX);
+        found.emplace_back(version, until);
+        return found.size() < limit;
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  return found;
+}
+
+// id, since and until.
+using Ends = std::set<std::tuple<std::string, Revision, Revision>>;
+
+Ends SupersededOf(Reader& reader, const std::string& collection, Revision after, Revision to) {
+  Ends found;
+  absl::Status status = reader.Superseded(
+      collection, after, to, [&](absl::string_view id, Revision since, Revision until) {
+        EXPECT_TRUE(found.emplace(std::string(id), since, until).second);
       });
   EXPECT_TRUE(status.ok()) << status;
   return found;
@@ -424,6 +456,31 @@ class Model {
     }
     return out;
   }
+  Spans VersionsOf(const std::string& collection, const VersionRange& range, size_t limit) {
+    Spans out;
+    for (const auto& [id, versions] : collections[collection]) {
+      for (size_t i = 0; i < versions.size(); ++i) {
+        const Revision since = versions[i].since;
+        const Revision until = i + 1 < versions.size() ? versions[i + 1].since : INT64_MAX;
+        const bool after = since > range.after ||
+                           (!range.after_id.empty() && since == range.after && id > range.after_id);
+        if (after && since <= range.to && until > range.seen_at)
+          out.emplace_back(versions[i], until);
+      }
+    }
+    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.first.since, a.first.id) < std::tie(b.first.since, b.first.id);
+    });
+    if (out.size() > limit) out.resize(limit);
+    return out;
+  }
+  Ends Superseded(const std::string& collection, Revision after, Revision to) {
+    Ends out;
+    for (const auto& [version, until] : VersionsOf(collection, {.to = INT64_MAX}, SIZE_MAX)) {
+      if (until > after && until <= to) out.emplace(version.id, version.since, until);
+    }
+    return out;
+  }
   Versions Revisions(const std::string& collection, const std::string& id, Revision before) {
     Versions out;
     auto found = collections[collection].find(id);
@@ -466,6 +523,15 @@ TEST_P(StoreContractTest, RandomHistories) {
       const std::string id = random_id();
       ASSERT_EQ(*read.Get(collection, id, {at}), model.Get(collection, id, at));
       ASSERT_EQ(RevisionsOf(read, collection, id, at), model.Revisions(collection, id, at));
+      VersionRange range;
+      range.after = static_cast<Revision>(below(static_cast<uint64_t>(at) + 1));
+      if (below(2) == 0) range.after_id = id;
+      range.to = range.after + static_cast<Revision>(below(60));
+      if (below(2) == 0) range.seen_at = range.to;
+      ASSERT_EQ(VersionsOf(read, collection, range, limit * 4),
+                model.VersionsOf(collection, range, limit * 4));
+      ASSERT_EQ(SupersededOf(read, collection, range.after, range.to),
+                model.Superseded(collection, range.after, range.to));
     }
     const std::string target = absl::StrCat("things/", random_id());
     const std::string first = below(3) == 0 ? absl::StrCat("others/", random_id()) : "";
@@ -487,6 +553,16 @@ TEST_P(StoreContractTest, RandomHistories) {
       if (commit.first.request_id.empty()) continue;
       ASSERT_THAT(*read.FindRequest(commit.first.actor, commit.first.request_id),
                   Optional(commit.first));
+    }
+    for (const std::string& collection : kCollections) {
+      std::vector<Revision> since;
+      for (const auto& [version, until] :
+           model.VersionsOf(collection, {.to = INT64_MAX, .seen_at = INT64_MAX - 1}, SIZE_MAX)) {
+        since.push_back(version.since);
+      }
+      ASSERT_EQ(*read.SampleSince(collection, 1'000), since);
+      ASSERT_THAT(*read.SampleSince(collection, 5),
+                  ::testing::SizeIs(::testing::AllOf(::testing::Ge(5), ::testing::Le(9))));
     }
     for (const auto& [target, referrers] : model.referrers) {
       std::vector<std::string> expected;
