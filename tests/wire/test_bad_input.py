@@ -316,7 +316,7 @@ def test_nesting_10000_deep(client: Client) -> None:
         assert send(client, method, groups) == (INVALID, "MALFORMED_REQUEST"), method.full_name
         # As messages they are a field that nobody knows, and no nesting.
         code, reason = send(client, method, messages)
-        write = method.name.startswith(
+        write = method.name != "CreateReadSession" and method.name.startswith(
             ("Create", "Update", "Delete", "Undelete", "Rollback", "BatchWrite", "Erase")
         )
         assert not write or (code, reason) == (INVALID, "UNKNOWN_FIELD"), method.full_name
