@@ -270,7 +270,9 @@ UNKNOWN = b"\x9a\x71"  # the tag of a field 1811 with a length
 
 
 def methods(client: Client) -> list:
-    return [m for s in client.contract.services for m in s.methods]
+    """Those of one request; WriteRows takes a stream (test_write_rows.py)."""
+    every = (m for s in client.contract.services for m in s.methods)
+    return [m for m in every if not m.client_streaming]
 
 
 def send(client: Client, method: object, data: bytes) -> tuple[Code, str]:
@@ -314,7 +316,7 @@ def test_nesting_10000_deep(client: Client) -> None:
         assert send(client, method, groups) == (INVALID, "MALFORMED_REQUEST"), method.full_name
         # As messages they are a field that nobody knows, and no nesting.
         code, reason = send(client, method, messages)
-        write = method.name.startswith(
+        write = method.name != "CreateReadSession" and method.name.startswith(
             ("Create", "Update", "Delete", "Undelete", "Rollback", "BatchWrite", "Erase")
         )
         assert not write or (code, reason) == (INVALID, "UNKNOWN_FIELD"), method.full_name

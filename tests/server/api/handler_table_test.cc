@@ -83,15 +83,16 @@ class HandlerTableTest : public ::testing::Test {
   HandlerTable table_{*engine_};
 };
 
+using Shape = HandlerTable::Shape;
+
 TEST_F(HandlerTableTest, HasEveryMethodOfTheContract) {
-  EXPECT_THAT(table_.Paths(), SizeIs(12 * 9 + 5 + 3 + 5 + 5 + 2));
+  EXPECT_THAT(table_.Paths(), SizeIs(12 * 9 + 5 + 3 + 5 + 5 + 3));
   for (const std::string& path : table_.Paths()) {
     const Method& method = *table_.Find(path);
-    if (HandlerTable::Streams(method)) {
-      EXPECT_NE(method.open, nullptr) << path;
-    } else {
-      EXPECT_NE(method.handle, nullptr) << path;
-    }
+    const Shape shape = HandlerTable::ShapeOf(method);
+    EXPECT_EQ(method.handle != nullptr, shape == Shape::kCall) << path;
+    EXPECT_EQ(method.open != nullptr, shape == Shape::kStream) << path;
+    EXPECT_EQ(method.exchange != nullptr, shape == Shape::kExchange) << path;
   }
   EXPECT_EQ(table_.Find("/detente.v1.PersonService/Nothing"), nullptr);
   EXPECT_EQ(table_.Find(""), nullptr);
@@ -130,9 +131,11 @@ TEST_F(HandlerTableTest, GarbageIsAnsweredAndChangesNothing) {
       const Method* method = table_.Find(path);
       auto cached = table_.Cached(*method, bytes);
       EXPECT_FALSE(cached.has_value());
-      const absl::Status status = HandlerTable::Streams(*method)
-                                      ? table_.Open(*method, bytes, {}).status()
-                                      : CallBytes(path, bytes).status();
+      const Shape shape = HandlerTable::ShapeOf(*method);
+      const absl::Status status =
+          shape == Shape::kExchange ? table_.OpenExchange(*method, bytes, {}).status()
+          : shape == Shape::kStream ? table_.Open(*method, bytes, {}).status()
+                                    : CallBytes(path, bytes).status();
       EXPECT_TRUE(expected.contains(status.code())) << path << status;
       if (!status.ok()) {
         EXPECT_NE(ReasonOf(status), v1::ERROR_REASON_UNSPECIFIED) << path;
