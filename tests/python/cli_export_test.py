@@ -107,10 +107,11 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "name", "extra"), [("openpyxl", "xlsx", "export"), ("pyarrow", "parquet", "frames")]
+    ("missing", "name", "wanted"),
+    [("openpyxl", "xlsx", "detente[xlsx]"), ("pyarrow", "parquet", "pyarrow>=26,<27")],
 )
 def test_a_package_is_missing(
-    store: Path, tmp_path: Path, missing: str, name: str, extra: str
+    store: Path, tmp_path: Path, missing: str, name: str, wanted: str
 ) -> None:
     """Others are written all the same."""
     program = f"import sys; sys.modules[{missing!r}] = None; from detente.cli import main; "
@@ -124,4 +125,4 @@ def test_a_package_is_missing(
         )
         assert path.exists() is (done.returncode == 0) is (suffix != name), done.stderr
         if suffix == name:
-            assert f"detente: this needs {missing}: pip install 'detente[{extra}]'" in done.stderr
+            assert f"detente: this needs {missing}: pip install '{wanted}'" in done.stderr

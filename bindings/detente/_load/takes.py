@@ -70,7 +70,7 @@ def texts(row: Mapping[str, Any], column: str, nulls: Nulls) -> list[Any]:
 def check(text: str, column: str) -> None:
     """Refuses what no text of a record holds."""
     if len(text) > limits.CELL:
-        raise CellError(column, text, f"more than {limits.CELL >> 20} Mi characters")
+        raise CellError(column, text, f"a cell of more than {limits.CELL >> 20} Mi characters")
     if text.isprintable():
         return
     wrong = _CONTROL.search(text)
