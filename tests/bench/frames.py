@@ -87,11 +87,12 @@ def by_messages(address: str) -> pa.Table:
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """Enums as texts, as other readers have them; in the order of the names."""
+    """Texts of one type, enums too, as other readers have them; in the order of the names."""
     for i, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
+        if pa.types.is_dictionary(field.type) or pa.types.is_string_view(field.type):
             table = table.set_column(i, field.name, table[i].cast(pa.string()))
-    return table.sort_by("name")
+    loose = pa.schema([field.with_nullable(True) for field in table.schema])
+    return table.cast(loose).sort_by("name")
 
 
 def seconds(read: Callable[[], Any]) -> tuple[float, Any]:
