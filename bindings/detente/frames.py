@@ -41,14 +41,12 @@ class Rows:
     Attributes:
         revision: The revision that is read.
         schema: The Arrow schema.
-        row_count: How many rows there are; None where only reading them tells.
     """
 
     def __init__(self, session: Session, request: Any) -> None:
         self._session = session
         answer = session.call(_contract.method(f"{_SERVICE}/CreateReadSession"), request)
         self.revision: int = answer.revision
-        self.row_count: int | None = answer.row_count if answer.HasField("row_count") else None
         self.schema: pa.Schema = arrow().ipc.read_schema(arrow().py_buffer(answer.arrow_schema))
         self._streams = [stream.name for stream in answer.streams]
 

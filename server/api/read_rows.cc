@@ -190,18 +190,22 @@ absl::StatusOr<Bytes> CreateReadSession(const Call& call) {
     if (!erasure.ok()) return erasure.status();
     part.erasure = *erasure;
   }
-  auto count = CountRows(call, *session, *selected);
-  if (!count.ok()) return count.status();
-  if (*count >= 0) {
-    response.set_row_count(request.row_limit() > 0 ? std::min(*count, request.row_limit())
-                                                   : *count);
+  bool none = view->revision == 0;
+  if (request.return_row_count()) {
+    auto count = CountRows(call, *session, *selected);
+    if (!count.ok()) return count.status();
+    if (*count >= 0) {
+      response.set_row_count(request.row_limit() > 0 ? std::min(*count, request.row_limit())
+                                                     : *count);
+    }
+    none = *count == 0;
   }
-  if (*count != 0) {
+  if (!none) {
     auto cuts = Cuts(call, *session->resource, view->revision,
                      std::min(request.max_stream_count(), kMaxStreams));
     if (!cuts.ok()) return cuts.status();
     cuts->push_back(view->revision);
-    if (view->revision > 0) request.mutable_at()->set_revision(view->revision);
+    request.mutable_at()->set_revision(view->revision);
     for (const store::Revision cut : *cuts) {
       part.to = cut;
       response.add_streams()->set_name(SealStream(call, request, part, now));

@@ -61,7 +61,31 @@ void CompareNumbers(const T* values, Operator op, U value, Mask* mask) {
   });
 }
 
+// The same text, or not, of all rows: short texts, as codes and enums are, are compared in place.
+void CompareShort(const arrow::StringArray& column, bool equal, absl::string_view value,
+                  Mask* mask) {
+  const int32_t* offsets = column.raw_value_offsets();
+  const uint8_t* bytes = column.value_data()->data();
+  const auto* wanted = reinterpret_cast<const uint8_t*>(value.data());
+  const auto size = static_cast<int32_t>(value.size());
+  for (size_t i = 0; i < mask->size(); ++i) {
+    bool same = offsets[i + 1] - offsets[i] == size;
+    if (same) {
+      unsigned difference = 0;
+      const uint8_t* text = bytes + offsets[i];
+      for (int32_t k = 0; k < size; ++k) difference |= text[k] ^ wanted[k];
+      same = difference == 0;
+    }
+    (*mask)[i] &= static_cast<uint8_t>(same == equal);
+  }
+}
+
 void CompareTexts(const arrow::Array& column, Operator op, absl::string_view value, Mask* mask) {
+  constexpr size_t kShort = 16;
+  if (value.size() <= kShort && (op == Operator::kEqual || op == Operator::kNotEqual)) {
+    return CompareShort(static_cast<const arrow::StringArray&>(column), op == Operator::kEqual,
+                        value, mask);
+  }
   Apply(op, [&](auto holds) {
     for (size_t i = 0; i < mask->size(); ++i) {
       uint8_t& out = (*mask)[i];

@@ -58,7 +58,7 @@ class ReadRowsTest : public ::testing::Test {
  protected:
   absl::StatusOr<Session> Create(const std::string& request) {
     return Ask<v1::CreateReadSessionRequest, Session>(table_, "RowService/CreateReadSession",
-                                                      request);
+                                                      request + " return_row_count: true");
   }
 
   absl::StatusOr<Received> Read(const std::string& stream, int64_t offset = 0,
@@ -343,6 +343,16 @@ TEST_F(ReadRowsTest, RowLimit) {
   EXPECT_EQ(rest->rows, 2);
   EXPECT_EQ(Read(session->streams(0).name(), 17)->rows, 0);
   EXPECT_FAILS(Read(session->streams(0).name(), 18), kInvalidArgument, INVALID_FIELD);
+}
+
+TEST_F(ReadRowsTest, RowsAreCountedWhereThatIsAskedFor) {
+  Fill(3);
+  auto session = Ask<v1::CreateReadSessionRequest, Session>(
+      table_, "RowService/CreateReadSession", "collection: 'persons' filter: 'note = \"x\"'");
+  ASSERT_OK(session);
+  EXPECT_FALSE(session->has_row_count());
+  ASSERT_EQ(session->streams_size(), 1);
+  EXPECT_EQ(Read(session->streams(0).name())->rows, 0);
 }
 
 TEST_F(ReadRowsTest, NoRows) {
