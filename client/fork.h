@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -16,6 +18,12 @@ int64_t ForkEpoch();
 // FAILED_PRECONDITION unless `epoch` is this process's own. Takes no lock: another thread may have
 // held it at the fork.
 absl::Status CheckEpoch(int64_t epoch);
+
+// Keeps for ever what another process made: its threads are not here to end it.
+template <typename T>
+void Leak(std::shared_ptr<T> owned) {
+  new std::shared_ptr<T>(std::move(owned));  // NOLINT(bugprone-unused-raii)
+}
 
 // Guards what can't be set up again in a child once a parent has: gRPC's threads, SQLite's table of
 // locked files. Constant-initialised; meant as a static.

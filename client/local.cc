@@ -105,11 +105,6 @@ absl::Status EndOf(const State& state, const absl::Status& status, bool by_calle
   return closed ? ClosedDuring() : status;
 }
 
-// Destroyed in a child of the process that made it, it leaks: its threads are not there to end it.
-void Leak(std::shared_ptr<State> state) {
-  new std::shared_ptr<State>(std::move(state));  // NOLINT(bugprone-unused-raii)
-}
-
 class LocalStream final : public MessageStream, public LiveCalls::Idle {
  public:
   LocalStream(std::shared_ptr<State> state, const CallOptions& options)
@@ -125,7 +120,7 @@ class LocalStream final : public MessageStream, public LiveCalls::Idle {
       return;
     }
     Leak(std::move(state_));
-    new std::shared_ptr<api::Instance>(std::move(instance_));  // NOLINT(bugprone-unused-raii)
+    Leak(std::move(instance_));
     stream_.release();  // NOLINT(bugprone-unused-return-value): holds locks of the other process
   }
 
@@ -206,8 +201,8 @@ class LocalExchange final : public MessageExchange, public LiveCalls::Idle {
       return;
     }
     Leak(std::move(state_));
-    new std::shared_ptr<api::Instance>(std::move(instance_));  // NOLINT(bugprone-unused-raii)
-    new std::shared_ptr<Answers>(std::move(answers_));         // NOLINT(bugprone-unused-raii)
+    Leak(std::move(instance_));
+    Leak(std::move(answers_));
     stream_.release();  // NOLINT(bugprone-unused-return-value): holds locks of the other process
   }
 
@@ -220,11 +215,11 @@ class LocalExchange final : public MessageExchange, public LiveCalls::Idle {
       auto opened = instance_->handlers().OpenExchange(method_, message, answers_->context);
       if (opened.ok()) {
         stream_ = *std::move(opened);
-      } else {
-        const std::lock_guard lock(answers_->mutex);
-        answers_->failure = opened.status();
+        return true;
       }
-      return opened.ok();
+      const std::lock_guard lock(answers_->mutex);
+      answers_->failure = opened.status();
+      return false;
     }
     const auto free = [this] { return answers_->in_hand < api::kMaxMessagesInHand; };
     std::unique_lock lock(answers_->mutex);

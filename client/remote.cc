@@ -218,11 +218,6 @@ bool Await(grpc::CompletionQueue& queue, grpc::ClientContext& context, const Cal
   return ok;
 }
 
-// Destroyed in a child of the process that made it, it leaks: its threads are not there to end it.
-void Leak(std::shared_ptr<State> state) {
-  new std::shared_ptr<State>(std::move(state));  // NOLINT(bugprone-unused-raii)
-}
-
 // Either a stream, whose one request is sent at the first read, or an exchange.
 class RemoteStream final : public MessageStream, public MessageExchange, public LiveCalls::Idle {
  public:

@@ -1,6 +1,7 @@
 // RowService.WriteRows: batches of rows, each a commit.
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,7 +28,7 @@ using engine::CommitResult;
 using engine::Operation;
 
 constexpr size_t kMaxWriteIdBytes = 44;  // with `/` and a number, a request id
-constexpr int kMaxErrorsOfRow = 5;
+constexpr size_t kMaxErrorsOfRow = 5;
 constexpr size_t kMaxErrorBytes = 400;  // of a path or a description: 1,000 rows fit in an answer
 
 // Answers in the order of the messages, whichever is ready first.
@@ -67,7 +68,7 @@ class RowErrors {
   std::vector<size_t> rows;
 
   bool empty() const { return errors_.empty(); }
-  void Add(columnar::RowViolation error) { errors_.push_back(std::move(error)); }
+  void Add(columnar::RowViolation error) { errors_[error.row].push_back(std::move(error)); }
 
   // `field` is the operation's, which leads the paths.
   void AddAll(size_t row, absl::string_view field, const absl::Status& status) {
@@ -81,28 +82,25 @@ class RowErrors {
     if (violations.empty()) Add({row, "", std::string(status.message())});
   }
 
-  void Tell(v1::WriteRowsResponse* response) {
-    std::stable_sort(errors_.begin(), errors_.end(),
-                     [](const auto& a, const auto& b) { return a.row < b.row; });
-    int of_row = 0;
-    for (size_t i = 0; i < errors_.size(); ++i) {
-      of_row = i > 0 && errors_[i].row == errors_[i - 1].row ? of_row + 1 : 1;
-      if (of_row == 1) response->set_error_row_count(response->error_row_count() + 1);
-      if (of_row > kMaxErrorsOfRow) continue;
-      auto* error = response->add_errors();
-      error->set_row(static_cast<int32_t>(errors_[i].row));
-      error->set_field(values::Readable(errors_[i].field, kMaxErrorBytes));
-      error->set_description(values::Readable(errors_[i].description, kMaxErrorBytes));
+  void Tell(v1::WriteRowsResponse* response) const {
+    response->set_error_row_count(static_cast<int32_t>(errors_.size()));
+    for (const auto& [row, errors] : errors_) {
+      for (size_t i = 0; i < std::min(errors.size(), kMaxErrorsOfRow); ++i) {
+        auto* error = response->add_errors();
+        error->set_row(static_cast<int32_t>(row));
+        error->set_field(values::Readable(errors[i].field, kMaxErrorBytes));
+        error->set_description(values::Readable(errors[i].description, kMaxErrorBytes));
+      }
     }
   }
 
  private:
-  std::vector<columnar::RowViolation> errors_;
+  std::map<size_t, std::vector<columnar::RowViolation>> errors_;  // by row
 };
 
 std::string FieldOfRow(size_t row) { return absl::StrCat("rows[", row, "]"); }
 
-Bytes ResponseOf(int64_t number, RowErrors& errors, const CommitResult& result) {
+Bytes ResponseOf(int64_t number, const RowErrors& errors, const CommitResult& result) {
   v1::WriteRowsResponse response;
   response.set_number(number);
   errors.Tell(&response);

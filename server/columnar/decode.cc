@@ -26,8 +26,6 @@ namespace detente::columnar {
 namespace {
 
 using engine::FieldPlan;
-using engine::Place;
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 constexpr absl::string_view kField = "batch.arrow_stream";
