@@ -75,8 +75,8 @@ void ExchangeCall::Take() {
       });
     } else {
       auto stream = handlers_.OpenExchange(method_, bytes.view(), context_);
-      if (stream.ok()) stream_ = *std::move(stream);
       opened = stream.status();
+      if (stream.ok()) stream_ = *std::move(stream);
     }
     Step([&] {
       taking_ = false;
