@@ -39,14 +39,12 @@ class Rows:
     """The rows of a collection at one revision, which are read when they are asked for.
 
     Attributes:
-        revision: The revision that is read.
         schema: The Arrow schema.
     """
 
     def __init__(self, session: Session, request: Any) -> None:
         self._session = session
         answer = session.call(_contract.method(f"{_SERVICE}/CreateReadSession"), request)
-        self.revision: int = answer.revision
         self.schema: pa.Schema = arrow().ipc.read_schema(arrow().py_buffer(answer.arrow_schema))
         self._streams = [stream.name for stream in answer.streams]
 

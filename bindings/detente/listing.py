@@ -197,9 +197,9 @@ class RecordList(Listing[R]):
     def to_arrow(self, columns: "Columns" = (), *, flat: bool = False) -> "pa.Table":
         """The records as an Arrow table.
 
-        Messages are structs, lists are lists, enums are dictionaries of their names, dates have
-        `edtf`, `state`, `earliest` and `latest`; docs/frames.md has all of it. The rows are in the
-        order of this list where it was given `order_by` or a limit, otherwise by revision.
+        Messages are structs, dates among them; lists are lists, enums are dictionaries of their
+        names; docs/frames.md has all of it. The rows are in the order of this list where it was
+        given `order_by` or a limit, otherwise by revision.
 
         Args:
             columns: Paths of fields, such as `display_name` or `effective_date.earliest`; none =

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from google.api import resource_pb2  # type: ignore[import-untyped]
 from google.protobuf.message import Message
@@ -12,6 +12,8 @@ from detente import errors, records
 from detente._contract import is_output_only, is_repeated
 from detente._load.report import LoadError, Report
 from detente.database import Database
+
+T = TypeVar("T")
 
 __all__ = ["ENDINGS", "LoadError", "Located", "Report", "load", "read"]
 
@@ -131,11 +133,16 @@ def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
 
 
 def _parts(located: list[Located]) -> Iterator[list[Located]]:
-    """Commits: as few as the limits allow, each referring to itself and those before it alone."""
-    part: list[Located] = []
+    """Commits, each referring to itself and those before it alone."""
+    return in_commits([located] if _fits(located) else _connected(located), _size)
+
+
+def in_commits(groups: Iterable[list[T]], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Commits of whole groups: as few as the limits allow."""
+    part: list[T] = []
     size = 0
-    for group in [located] if _fits(located) else _connected(located):
-        group_size = sum(_size(item) for item in group)
+    for group in groups:
+        group_size = sum(map(size_of, group))
         if part and (len(part) + len(group) > MAX_OPERATIONS or size + group_size > MAX_BYTES):
             yield part
             part, size = [], 0

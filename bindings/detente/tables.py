@@ -6,16 +6,11 @@ from typing import Any
 from google.protobuf.message import Message
 
 from detente import columns as columns_
-from detente import errors
 from detente._contract import is_repeated
 from detente.columns import Column
+from detente.frames import arrow
 
-try:
-    import pyarrow as pa
-except ImportError:
-    raise errors.FailedPreconditionError(
-        "this needs pyarrow: pip install 'pyarrow>=26,<27'", reason="MISSING_PACKAGE"
-    ) from None
+pa = arrow()
 
 _SCALARS = {  # by FieldDescriptor.cpp_type
     1: pa.int32(),

@@ -167,17 +167,9 @@ class Writer:
 
 def _parts(items: Iterator[Kept]) -> Iterator[list[Kept]]:
     """As many as one commit takes."""
-    part: list[Kept] = []
-    size = 0
-    for item in items:
-        here = len(item.record) + loading.OPERATION_BYTES
-        if part and (len(part) == loading.MAX_OPERATIONS or size + here > loading.MAX_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += here
-    if part:
-        yield part
+    return loading.in_commits(
+        ([item] for item in items), lambda item: len(item.record) + loading.OPERATION_BYTES
+    )
 
 
 def _add(batch: Batch, item: Kept) -> None:
