@@ -1,6 +1,7 @@
 -- Refuses JSON with fields that the contract does not have: Envoy's transcoder leaves them out in silence, and a record
--- whose "visiblity" is RESTRICTED would be public. The build puts two tables before this text, proto/generate_fields.py:
+-- whose "visiblity" is RESTRICTED would be public. The build puts tables before this text, proto/generate_fields.py:
 --   BODIES   "PATCH /v1/persons/*" -> the message that the body is
+--   OPTIONAL messages that may be left out
 --   FIELDS   message -> field, in both spellings -> the message below it, "*" for an Any, or false
 
 local MAX_DEPTH = 100
@@ -124,17 +125,22 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
+  local content = headers:get("content-type") or ""
+  if content == "application/grpc" or content:find("^application/grpc%+") then
+    handle:streamInfo():dynamicMetadata():set("detente", "grpc", true)
+    return
+  end
   local method = headers:get(":method")
   if method ~= "POST" and method ~= "PATCH" then return end
-  local content = headers:get("content-type") or ""
-  if content == "application/grpc" or content:find("^application/grpc%+") then return end
   local path = headers:get(":path"):match("^[^?]*"):gsub("^(/v1/[^/:]+/)[^/:]+", "%1*")
   local message = BODIES[method .. " " .. path]
   if not message then -- other spellings that the transcoder would take: an escaped letter, a slash at the end
     return answer(handle, "404", '{"code":5,"message":"no method has this path","details":[]}')
   end
   local body = handle:body()
-  if not body or body:length() == 0 then return end
+  if not body or body:length() == 0 then
+    return OPTIONAL[message] or refuse(handle, "a body is required", "MALFORMED_REQUEST", "")
+  end
   local text = body:getBytes(0, body:length())
 
   local found = {}

@@ -13,16 +13,18 @@ from typing import Any
 PREFIX = "#/components/schemas/"
 
 
-def bodies(document: dict[str, Any]) -> dict[str, str]:
-    """From `PATCH /v1/persons/*` to the message that the body is."""
-    found = {}
+def bodies(document: dict[str, Any]) -> tuple[dict[str, str], set[str]]:
+    """From `PATCH /v1/persons/*` to the message that the body is; those that may be left out."""
+    found, optional = {}, set()
     for path, operations in document["paths"].items():
         for verb, operation in operations.items():
             if body := operation.get("requestBody"):
                 schema = body["content"]["application/json"]["schema"]
-                key = f"{verb.upper()} {re.sub('{[^}]*}', '*', path)}"
-                found[key] = schema["$ref"].removeprefix(PREFIX)
-    return found
+                message = schema["$ref"].removeprefix(PREFIX)
+                found[f"{verb.upper()} {re.sub('{[^}]*}', '*', path)}"] = message
+                if not body["required"]:
+                    optional.add(message)
+    return found, optional
 
 
 def fields(document: dict[str, Any]) -> dict[str, dict[str, str]]:
@@ -61,10 +63,12 @@ def lua(value: dict[str, Any] | str) -> str:
 def main() -> None:
     source, code, target = map(pathlib.Path, sys.argv[1:])
     document = json.loads(source.read_text())
+    messages, optional = bodies(document)
     lines = [f"  {lua({k: v})[1:-1]}," for k, v in fields(document).items()]
     target.write_text(
         "-- Written by proto/generate_fields.py; edit that.\n"
-        f"local BODIES = {lua(bodies(document))}\n"
+        f"local BODIES = {lua(messages)}\n"
+        f"local OPTIONAL = {{{', '.join(f'{name} = true' for name in sorted(optional))}}}\n"
         "local FIELDS = {\n" + "\n".join(lines) + "\n}\n\n" + code.read_text()
     )
 

@@ -1,7 +1,9 @@
-"""Envoy with deploy/envoy.yaml, as it stands there but for addresses and the folder of its files."""
+"""Envoy with deploy/envoy.yaml as it stands there, but for addresses, the folder of its files, an
+access log, and how often it asks for the server's health."""
 
 import json
 import pathlib
+import re
 import subprocess
 import time
 import urllib.error
@@ -12,13 +14,14 @@ import yaml
 from wire.contract import BINARY_DIR, SOURCE_DIR
 
 CONFIG = SOURCE_DIR / "deploy/envoy.yaml"
+FILES = {"detente.pb", "known_fields.lua", "openapi.json"}  # made by the build
+LOG_FORMAT = "%REQ(:PATH)%\n"
 
 
 def config(upstream: str, access_log: pathlib.Path) -> dict:
-    """`access_log` gets a line for each call: where a path led to, and the status."""
+    """`access_log` gets a line for each call: of JSON, the method that it became."""
     text = CONFIG.read_text()
-    assert "/etc/envoy/detente.pb" in text
-    assert "/etc/envoy/openapi.json" in text
+    assert set(re.findall(r"/etc/envoy/(\S+\.\w+)", text)) == FILES
     tree = yaml.safe_load(text.replace("/etc/envoy/", f"{BINARY_DIR}/"))
     admin = tree["admin"]["address"]["socket_address"]
     assert admin == {"address": "127.0.0.1", "port_value": 9901}
@@ -35,15 +38,13 @@ def config(upstream: str, access_log: pathlib.Path) -> dict:
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
             "path": str(access_log),
-            "log_format": {
-                "text_format_source": {
-                    "inline_string": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(:PATH)% %RESPONSE_CODE%\n"
-                }
-            },
+            "log_format": {"text_format_source": {"inline_string": LOG_FORMAT}},
         },
     }
 
     (cluster,) = resources["clusters"]
+    (check,) = cluster["health_checks"]
+    check["interval"] = check["no_traffic_interval"] = "0.2s"
     endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
     assert endpoint["address"]["socket_address"] == {"address": "detente", "port_value": 7400}
     host, _, port = upstream.rpartition(":")
@@ -52,7 +53,7 @@ def config(upstream: str, access_log: pathlib.Path) -> dict:
 
 
 class Envoy:
-    """A proxy before the server at `upstream`, ready when the constructor returns. `url` is where."""
+    """A proxy before the server at `upstream`, ready when the constructor returns, at `url`."""
 
     def __init__(self, folder: pathlib.Path, upstream: str) -> None:
         self.folder = folder
