@@ -129,7 +129,7 @@ def caller(proxy: Envoy) -> Iterator[Caller]:
     assert status == 200, answer
     examples["snapshot"] = "openapi"
     for resource in detente().resources:
-        status, answer = caller.call(f"List{resource.many}", {"page_size": 1})
+        status, answer = caller.call(f"List{resource.many}", {"at.revision": 1, "page_size": 1})
         (record,) = json.loads(answer)[resource.collection]
         examples[resource.singular] = record["name"].removeprefix(f"{resource.collection}/")
     yield caller
