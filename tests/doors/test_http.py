@@ -2,9 +2,13 @@
 
 import base64
 import json
+import os
 import pathlib
+import signal
 import subprocess
+import time
 
+import detente
 import pyarrow.ipc
 import pytest
 from doors.curl import Door, curl
@@ -420,6 +424,35 @@ def test_grpc_passes(proxy: Envoy) -> None:
 def test_metrics(proxy: Envoy) -> None:
     metrics = proxy.admin("/stats/prometheus")
     assert 'envoy_cluster_upstream_rq_total{envoy_cluster_name="detente"}' in metrics
+
+
+def test_our_client_goes_through(proxy: Envoy) -> None:
+    with detente.connect(proxy.address) as db:
+        rows = [{"name": f"persons/row-{n}", "display_name": f"Test Person {n}"} for n in range(99)]
+        assert db.load(rows, into="persons").created == 99  # a stream both ways
+        found = db.persons.list('name = "persons/row-*"')
+        assert found.to_arrow().num_rows == found.count() == 99
+
+
+def test_a_server_that_hangs(tmp_path: pathlib.Path) -> None:
+    with Server(tmp_path / "s.db") as server:
+        proxy = Envoy(tmp_path, server.address, timeout="0.3s")
+        door = Door(proxy.url)
+        try:
+            assert door.get("/v1/persons").status == 200
+            os.kill(server.pid, signal.SIGSTOP)
+            for call in (door.get("/v1/persons"), door.post("/v1/persons", {"note": "x"})):
+                assert (call.status, call.json["code"]) == (504, 4)
+            started = time.monotonic()
+            longer = door.get("/v1/persons", "--header", "grpc-timeout: 900m")
+            assert (longer.status, longer.json["code"]) == (504, 4)
+            assert time.monotonic() - started > 0.8
+            # Rows may take longer: curl gives up first.
+            with pytest.raises(AssertionError, match="timed out"):
+                door.get("/v1/rows:read", "--max-time", "1", stream="x")
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+            proxy.close()
 
 
 def test_the_server_is_away(tmp_path: pathlib.Path) -> None:
