@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import detente
 import pytest
 from detente import loading
+from doors.curl import Door
 from doors.envoy import Envoy
 from wire.contract import SOURCE_DIR
 from wire.process import Server
@@ -25,3 +26,8 @@ def proxy(case_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     envoy = Envoy(tmp_path_factory.mktemp("envoy"), case_server)
     yield envoy
     envoy.close()
+
+
+@pytest.fixture(scope="session")
+def door(proxy: Envoy) -> Door:
+    return Door(proxy.url)
