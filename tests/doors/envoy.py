@@ -15,16 +15,16 @@ from wire.contract import BINARY_DIR, SOURCE_DIR
 
 CONFIG = SOURCE_DIR / "deploy/envoy.yaml"
 FILES = {"detente.pb", "known_fields.lua", "openapi.json"}  # made by the build
-TIMEOUT = "60s"  # of a call
 TEST_CALL = "x-test-call"  # a header by which a test finds its call in the log
 LOG_FORMAT = f"%REQ({TEST_CALL})% %REQ(:PATH)%\n"
 
 
-def config(upstream: str, access_log: pathlib.Path, timeout: str) -> dict:
+def config(upstream: str, access_log: pathlib.Path, changes: dict[str, str]) -> dict:
     """`access_log` gets a line for each call: of JSON, the method that it became."""
     text = CONFIG.read_text()
-    assert text.count(f"max_stream_duration: {TIMEOUT}") == 1
-    text = text.replace(f"max_stream_duration: {TIMEOUT}", f"max_stream_duration: {timeout}")
+    for was, becomes in changes.items():
+        assert text.count(was) == 1, was
+        text = text.replace(was, becomes)
     assert set(re.findall(r"/etc/envoy/(\S+\.\w+)", text)) == FILES
     tree = yaml.safe_load(text.replace("/etc/envoy/", f"{BINARY_DIR}/"))
     admin = tree["admin"]["address"]["socket_address"]
@@ -57,13 +57,18 @@ def config(upstream: str, access_log: pathlib.Path, timeout: str) -> dict:
 
 
 class Envoy:
-    """A proxy before the server at `upstream`, ready when the constructor returns, at `url`."""
+    """A proxy before the server at `upstream`, ready when the constructor returns, at `url`.
 
-    def __init__(self, folder: pathlib.Path, upstream: str, timeout: str = TIMEOUT) -> None:
+    `changes` are texts of the configuration, and what stands there in this test.
+    """
+
+    def __init__(
+        self, folder: pathlib.Path, upstream: str, changes: dict[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.access_log = folder / "access.log"
         file = folder / "envoy.yaml"
-        file.write_text(json.dumps(config(upstream, self.access_log, timeout)))
+        file.write_text(json.dumps(config(upstream, self.access_log, changes or {})))
         self.log = folder / "envoy.log"
         admin = folder / "admin"
         command = [

@@ -1,10 +1,13 @@
 """The JSON door: a real Envoy before a real server that has the founding case, called with curl."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
+import select
 import signal
+import socket
 import subprocess
 import time
 
@@ -393,7 +396,9 @@ def test_our_client_goes_through(proxy: Envoy) -> None:
 
 def test_a_server_that_hangs(tmp_path: pathlib.Path) -> None:
     with Server(tmp_path / "s.db") as server:
-        proxy = Envoy(tmp_path, server.address, timeout="0.3s")
+        proxy = Envoy(
+            tmp_path, server.address, {"max_stream_duration: 60s": "max_stream_duration: 0.3s"}
+        )
         door = Door(proxy.url)
         try:
             assert door.get("/v1/persons").status == 200
@@ -410,6 +415,28 @@ def test_a_server_that_hangs(tmp_path: pathlib.Path) -> None:
         finally:
             os.kill(server.pid, signal.SIGCONT)
             proxy.close()
+
+
+def test_memory_and_connections_have_a_bound(tmp_path: pathlib.Path, case_server: str) -> None:
+    bounds = {"max_heap_size_bytes: 1073741824": "max_heap_size_bytes: 1048576"}
+    bounds["connections: 10000"] = "connections: 2"
+    proxy = Envoy(tmp_path, case_server, bounds)
+    try:
+        for _ in range(100):  # it looks once a second
+            answer = Door(proxy.url).get(RELEASE)
+            if answer.status != 200:
+                break
+            time.sleep(0.05)
+        assert (answer.status, answer.json["code"]) == (503, 14)
+        host, _, port = proxy.address.rpartition(":")
+        with contextlib.ExitStack() as stack:
+            taken = [
+                stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(3)
+            ]
+            ends = select.select(taken, [], [], 5)[0]
+            assert [connection.recv(1) for connection in ends] == [b""]
+    finally:
+        proxy.close()
 
 
 def test_the_server_is_away(tmp_path: pathlib.Path) -> None:
