@@ -418,7 +418,7 @@ def test_a_server_that_hangs(tmp_path: pathlib.Path) -> None:
 
 
 def test_memory_and_connections_have_a_bound(tmp_path: pathlib.Path, case_server: str) -> None:
-    bounds = {"max_heap_size_bytes: 1073741824": "max_heap_size_bytes: 1048576"}
+    bounds = {"max_heap_size_bytes: 402653184": "max_heap_size_bytes: 1048576"}
     bounds["connections: 10000"] = "connections: 2"
     proxy = Envoy(tmp_path, case_server, bounds)
     try:
