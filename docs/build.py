@@ -3,8 +3,8 @@
     python docs/build.py [--out FOLDER]
 
 The pages are docs/*.md and what is generated from the contract, the Python package and the command
-line. What is wrong (a link that leads nowhere, a page that no navigation has) is an error. Nothing is
-fetched, and nothing in the pages is: they work without a network, and without a server.
+line. What is wrong (a link that leads nowhere, a page that no navigation has) is an error. Nothing
+is fetched, and nothing in the pages is: they work without a network, and without a server.
 """
 
 import argparse

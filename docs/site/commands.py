@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from detente import cli
 
-
 WHERE = "where the records are"  # a group that nearly every verb has; it is told once
 
 
@@ -63,4 +62,5 @@ def arguments(group: argparse._ArgumentGroup) -> Iterator[str]:
 def prose(text: str) -> str:
     """Help as Markdown: nothing in it is a mark; options stay as they are typed."""
     text = re.sub(r"([*_<>\[\]{}|\\])", r"\\\1", " ".join(text.split()))
+    text = re.sub(r"docs/(\w+)\.md", r"[\g<0>](\1.md)", text)
     return re.sub(r"(?<!\S)(--[a-z-]+)", r"`\1`", text)

@@ -1,9 +1,8 @@
 """How Sphinx builds the site; `docs/build.py` runs it."""
 
+import detente
 from pygments.lexers import TextLexer
 from sphinx.application import Sphinx
-
-import detente
 
 project = "Détente"
 copyright = "the authors of Détente; Apache-2.0"
@@ -31,7 +30,7 @@ python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
-default_role = "py:obj"  # `Collection.get` in a docstring is a link, what names nothing is code
+default_role = "named"  # python_reference.py
 toc_object_entries_show_parents = "hide"
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -46,7 +45,7 @@ html_favicon = "static/logo.svg"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 

@@ -1,4 +1,4 @@
-"""Whether every link of the built site leads somewhere, and nothing in it is fetched from elsewhere."""
+"""Whether every link of the built site leads somewhere, and nothing is fetched from elsewhere."""
 
 from collections.abc import Iterator
 from html.parser import HTMLParser

@@ -1,8 +1,8 @@
 """The sources of the site: which page stands where, and links that lead to the same in the site.
 
-On disk the pages link to one another, and to files of the repository, by relative paths. A link to a
-file that has a page leads to that page; one to any other file to a page that shows it as text, by the
-scheme `repository:` (`repository.py`).
+On disk the pages link to one another, and to files of the repository, by relative paths. A link to
+a file that has a page leads to that page; one to any other file to a page that shows it as text, by
+the scheme `repository:` (`repository.py`).
 """
 
 import re

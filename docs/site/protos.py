@@ -1,4 +1,4 @@
-"""The reference of the contract, a page for each resource or file, made of what protoc knows of it."""
+"""The reference of the contract, a page for each resource or file, made of what protoc wrote."""
 
 import os
 import re
@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from detente.v1 import options_pb2
 from google.api import annotations_pb2, field_behavior_pb2, resource_pb2
 from google.protobuf import descriptor_pb2
-
-from detente.v1 import options_pb2
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "detente.v1"
@@ -18,7 +17,7 @@ BEHAVIORS = field_behavior_pb2.FieldBehavior
 
 
 class Element:
-    """A message, enum or service with its full name, below the package, and where its comments are."""
+    """A message, enum or service, its name below the package, and where its comments are."""
 
     def __init__(self, file: Any, proto: Any, name: str, path: tuple[int, ...], page: str) -> None:
         self.file, self.proto, self.name, self.path, self.page = file, proto, name, path, page
@@ -52,7 +51,7 @@ class Contract:
         """A type's name: a link where it is one of ours."""
         element = self.named.get(name.removeprefix(f".{PACKAGE}."))
         if element is None:
-            return f"`{name.lstrip('.')}`"
+            return name.rpartition(".")[2]  # google.protobuf.Timestamp and the like
         return f"[{element.name}]({element.page}.md#{slug(element.name)})"
 
 
@@ -74,7 +73,7 @@ def prose(text: str) -> str:
     parts = re.split(r"(`[^`]*`)", text)
     for number in range(0, len(parts), 2):
         parts[number] = re.sub(r"([*_<>\[\]{}$|\\])", r"\\\1", parts[number])
-    return "".join(parts)
+    return re.sub(r"docs/(\w+)\.md", r"[\g<0>](../\1.md)", "".join(parts))
 
 
 def cell(text: str) -> str:
@@ -123,7 +122,9 @@ def title(contract: Contract, page: str, elements: list[Element]) -> str:
     for element in elements:
         if element in contract.resources.values():
             return element.name
-    services = [e.name for e in elements if isinstance(e.proto, descriptor_pb2.ServiceDescriptorProto)]
+    services = [
+        e.name for e in elements if isinstance(e.proto, descriptor_pb2.ServiceDescriptorProto)
+    ]
     return services[0] if services else page.replace("_", " ").capitalize()
 
 
@@ -188,7 +189,7 @@ def section(contract: Contract, element: Element) -> list[str]:
 
 
 def values(contract: Contract, element: Element) -> list[str]:
-    lines = ["{.reference}", "| value | number | meaning |", "|---|---|---|"]
+    lines = ["{.reference .short}", "| value | number | meaning |", "|---|---|---|"]
     for number, value in enumerate(element.proto.value):
         told = contract.comment(element, 2, number)
         lines.append(f"| `{value.name}` | {value.number} | {cell(told)} |")
@@ -198,7 +199,7 @@ def values(contract: Contract, element: Element) -> list[str]:
 def fields(contract: Contract, element: Element) -> list[str]:
     if not element.proto.field:
         return []
-    lines = ["{.reference}", "| field | type | meaning |", "|---|---|---|"]
+    lines = ["{.reference .short}", "| field | type | meaning |", "|---|---|---|"]
     for number, field in enumerate(element.proto.field):
         told = contract.comment(element, 2, number)
         marks = "".join(f" *{mark}*" for mark in behaviors(element, field))

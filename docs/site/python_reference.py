@@ -1,30 +1,38 @@
 """The reference of the Python package, made of its docstrings; and where names in them lead.
 
-`PAGES` says which objects are on which page. tests/docs/test_site.py finds out whether an object that
-callers get to see is on none.
+`PAGES` says which objects are on which page. tests/docs/test_site.py finds out whether an object
+that callers get to see is on none.
 """
 
 import importlib
 import inspect
+import pkgutil
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import detente
 import protos
+from detente import _contract
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-
-import detente
-from detente import _contract
 
 # Each with a title, a line about it, and its objects by the names that callers use.
 PAGES: dict[str, tuple[str, str, list[str]]] = {
     "database": (
         "Databases",
         "A store in this process or a server, and views of its past.",
-        ["detente.open", "detente.connect", "detente.Database", "detente.View"]
-        + ["detente.Batch", "detente.BatchCollection"],
+        [
+            "detente.open",
+            "detente.connect",
+            "detente.Database",
+            "detente.View",
+            "detente.Batch",
+            "detente.BatchCollection",
+            "detente.__version__",
+        ],
     ),
     "collections": (
         "Collections and lists",
@@ -74,13 +82,13 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     "errors": (
         "Errors",
         "What calls raise.",
-        ["detente.Error", "detente.Code", "detente.FieldViolation"]
-        + ["detente.PreconditionViolation"]
-        + sorted(
-            f"detente.{name}"
-            for name in detente.__all__
-            if name.endswith("Error") and name != "Error"
-        ),
+        [
+            "detente.Error",
+            "detente.Code",
+            "detente.FieldViolation",
+            "detente.PreconditionViolation",
+            *sorted(f"detente.{name}" for name in detente.__all__ if re.search(r"\wError$", name)),
+        ],
     ),
     "testing": (
         "Made-up records",
@@ -89,8 +97,43 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     ),
 }
 
-# Those that callers construct; others are answers of methods, and their arguments are nobody's matter.
+# Written by hand: no class, and no function.
+DATA = {
+    "detente.f": ("~detente.expressions.Fields", "The fields of records, to make filters of."),
+    "detente.__version__": ("str", "The version of the package."),
+}
+
+# Those that callers construct; others are answers of methods, whose arguments are nobody's matter.
 CONSTRUCTED = {"detente.Date", "detente.Filter"}
+
+
+def asynchronous() -> list[str]:
+    """What `detente.aio` has: what `detente` offers of it, then what its methods answer."""
+    names = [f"detente.{name}" for name, home in detente._LATE.items() if home == "detente.aio"]
+    if not names:
+        return []
+    aio = importlib.import_module("detente.aio")
+    offered = {getattr(detente, name.rpartition(".")[2]) for name in names}
+    modules = [
+        importlib.import_module(f"detente.aio.{module.name}")
+        for module in pkgutil.iter_modules(aio.__path__)
+        if not module.name.startswith("_")
+    ]
+    classes = {
+        thing
+        for module in modules
+        for name, thing in vars(module).items()
+        if name.startswith("Async")
+        and inspect.isclass(thing)
+        and thing.__module__ == module.__name__
+    }
+    bases = {base for thing in classes for base in thing.__mro__[1:]}
+    others = sorted(f"{c.__module__}.{c.__qualname__}" for c in classes - offered - bases)
+    return sorted(names, key=lambda name: (name[8].isupper(), name)) + others
+
+
+if found_async := asynchronous():
+    PAGES["async"] = ("In an event loop", "The same with ``await``, for asyncio.", found_async)
 
 
 def pages() -> dict[str, str]:
@@ -125,23 +168,34 @@ def found(name: str) -> tuple[Any, str, str]:
 
 
 def directive(name: str) -> Iterator[str]:
+    if name in DATA:
+        kind, told = DATA[name]
+        yield f".. py:data:: {name}\n   :type: {kind}\n\n   {told}\n"
+        return
     thing, module, short = found(name)
     if inspect.isclass(thing):
         kind = "autoexception" if issubclass(thing, BaseException) else "autoclass"
     else:
-        kind = "autofunction" if callable(thing) and not isinstance(thing, type) else "autodata"
-    if name == "detente.f":
-        kind = "autodata"
+        kind = "autofunction"
     yield f".. {kind}:: {module}.{short}"
     if inspect.isclass(thing):
         yield "   :inherited-members: dict, tuple, int, Exception, Generic"
         yield "   :show-inheritance:" if issubclass(thing, BaseException) else ""
-        collections = {"detente.Database": "Collection", "detente.View": "Reader"}
-        collections["detente.Batch"] = "BatchCollection"
-        if name in collections:
+        if name in HOLDERS:
             yield ""
-            yield from attributes(collections[name])
+            yield from attributes(HOLDERS[name])
     yield ""
+
+
+# Of what kind the collections of a class are.
+HOLDERS = {
+    "detente.Database": "Collection",
+    "detente.View": "Reader",
+    "detente.Batch": "BatchCollection",
+    "detente.AsyncDatabase": "AsyncCollection",
+    "detente.AsyncView": "AsyncReader",
+    "detente.AsyncBatch": "BatchCollection",
+}
 
 
 def attributes(kind: str) -> Iterator[str]:
@@ -150,7 +204,7 @@ def attributes(kind: str) -> Iterator[str]:
         yield f"   .. py:attribute:: {collection}"
         yield f"      :type: ~detente.{kind}[~detente.{resource.type_name}]"
         yield ""
-        if kind == "Collection":
+        if kind.endswith("Collection"):
             yield f"      The collection of :py:obj:`~detente.{resource.type_name}` records."
             yield ""
 
@@ -162,8 +216,9 @@ def messages() -> list[str]:
         "Messages and enums",
         "------------------",
         "",
-        "All of them take keywords: ``detente.Release(region_code=\"BY\", effective_date=\"2025-12\")``.",
-        "A nested one is an attribute: ``detente.Release.Participant``. Requests are in ``detente.v1``.",
+        'All of them take keywords: ``detente.Release(region_code="BY", headcount=123)``.',
+        "A nested one is an attribute: ``detente.Release.Participant``.",
+        "Requests are in ``detente.v1``.",
         "",
     ]
     for name in sorted(_contract.exported()):
@@ -191,6 +246,28 @@ def lead(
     return nodes.reference("", "", content, internal=True, refuri=f"{uri}#{anchor}")
 
 
+def named(
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, *args: Any, **kwargs: Any
+) -> tuple[list[nodes.Node], list[Any]]:
+    """What stands in backticks in a docstring: a link where it names an object, otherwise code."""
+    written = rawtext.strip("`")
+    if re.fullmatch(r"[A-Za-z_][\w.]*", written) is None:
+        return [nodes.literal("", written, classes=["notranslate"])], []
+    python_object = inliner.document.settings.env.domains["py"].role("obj")
+    found: tuple[list[nodes.Node], list[Any]]
+    found = python_object("py:obj", rawtext, text, lineno, inliner, *args, **kwargs)
+    return found
+
+
+def docstring(
+    app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Pages that a docstring names are links; what NamedTuple says of its fields, nothing."""
+    lines[:] = [re.sub(r"`?docs/(\w+)\.md`?", r":doc:`docs/\1.md </\1>`", line) for line in lines]
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()
+
+
 def signature(
     app: Sphinx, kind: str, name: str, thing: Any, options: Any, told: str | None, returns: Any
 ) -> tuple[str | None, Any]:
@@ -204,6 +281,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     contract = protos.read()
     pages = {element.name: element.page for element in contract.elements}
     app.add_config_value("contract_pages", pages, "", dict)
+    app.add_role("named", named)
     app.connect("missing-reference", lead)
     app.connect("autodoc-process-signature", signature)
+    app.connect("autodoc-process-docstring", docstring)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

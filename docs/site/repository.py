@@ -1,4 +1,4 @@
-"""Files of the repository as pages, for links of the scheme `repository:`; not part of the search."""
+"""Files of the repository as pages, for links of the scheme `repository:`; no search has them."""
 
 import html
 from collections.abc import Iterator

@@ -1,0 +1,89 @@
+"""Every example in every page runs: here, or in the page's own test."""
+
+import pathlib
+import re
+
+import pytest
+from docs import pages
+from docs.pages import ROOT, as_shown
+
+PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+]
+# Pages whose examples need more than a folder with the samples, or have more to be said of them.
+OWN = {
+    "README.md": "tests/docs/test_readme.py",
+    "docs/edtf.md": "tests/docs/test_edtf.py",
+    "docs/evidence.md": "tests/docs/test_evidence.py",
+    "docs/history.md": "tests/docs/test_history.py",
+    "docs/load.md": "tests/docs/test_load.py",
+}
+
+
+def name_of(page: pathlib.Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def has_examples(page: pathlib.Path) -> bool:
+    languages = {language for language, _ in pages.BLOCK.findall(page.read_text(encoding="utf-8"))}
+    return bool(languages & pages.RUN)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if has_examples(p) and name_of(p) not in OWN], ids=name_of
+)
+def test_the_examples_run(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    assert pages.check(page, tmp_path)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_page_of_its_own_is_read_by_its_test(name: str) -> None:
+    text = (ROOT / OWN[name]).read_text(encoding="utf-8")
+    assert re.search(rf'["/]{re.escape(pathlib.Path(name).name)}"', text), OWN[name]
+    assert "BLOCK" in text or "pages.check" in text or "```" in text, OWN[name]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_page_of_its_own_has_examples(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert pages.BLOCK.findall(text), f"{name} needs no test of its own"
+
+
+def test_every_block_is_seen() -> None:
+    """A fence that the pattern does not find would hide an example."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        fences = len(re.findall(r"^\s*(?:```|~~~)", text, re.MULTILINE))
+        assert fences == 2 * len(pages.BLOCK.findall(text)), name_of(page)
+
+
+def test_a_block_that_nothing_runs_is_refused() -> None:
+    with pytest.raises(AssertionError, match="nothing runs a block of cpp"):
+        pages.parts("```cpp\nint main() {}\n```\n")
+    with pytest.raises(AssertionError, match=r"\./dev brew"):
+        pages.parts("```sh\n./dev brew\n```\n")
+
+
+def test_an_example_that_prints_something_else_is_refused(tmp_path: pathlib.Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ detente --version\ndetente 99\n```\n")
+    with pytest.raises(AssertionError, match="detente --version"):
+        pages.check(page, tmp_path)
+
+
+def test_a_command_that_fails_unsaid_is_refused(tmp_path: pathlib.Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ detente list releases --db none.db\n```\n")
+    with pytest.raises(AssertionError, match="no such store"):
+        pages.check(page, tmp_path)
+
+
+def test_what_is_left_out_is_seen() -> None:
+    assert as_shown("a\nb\nc\n", "a\n…\nc\n")
+    assert not as_shown("a\nb\nd\n", "a\n…\nc\n")
+    assert not as_shown("a\nb\n", "a\n")
+    assert as_shown("abc def\n", "abc …\n")
+    assert not as_shown("abd def\n", "abc …\n")
+    assert not as_shown("abc def\nb\n", "abc …\n")
