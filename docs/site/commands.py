@@ -16,7 +16,7 @@ def reference() -> str:
     where = next(g for g in verbs["get"]._action_groups if g.title == WHERE)
     lines += [*table(arguments(where)), ""]
     for name, sub in verbs.items():
-        lines += section(name, sub, "##")
+        lines += section(name, sub, "###")
     return "\n".join(lines)
 
 
