@@ -15,7 +15,7 @@ import sys
 ROOT = pathlib.Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Blocks that have to run. Others are outputs, or show a form.
-RUN = {"bash", "console", "cpp", "go", "js", "python", "sh", "ts"}
+RUN = {"bash", "console", "cpp", "go", "javascript", "python", "sh", "shell", "typescript"}
 
 
 def parts(page: str) -> list[tuple[list[str], str]]:
