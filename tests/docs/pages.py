@@ -32,7 +32,8 @@ def parts(page: str) -> list[tuple[list[str], str]]:
             # The tests run within it; that there is such a verb is what can be seen from here.
             assert re.search(rf"^ +{verb[1]} .*", usage_of_dev(), re.MULTILINE), block
         else:
-            assert language not in RUN, f"nothing runs a block of {language}:\n{block}"
+            told = f"nothing runs a block of {language}; OWN of test_pages.py names other tests"
+            assert language not in RUN, f"{told}:\n{block}"
             if not language and found:
                 command_, _ = found[-1]
                 found[-1] = (command_, block)

@@ -14,6 +14,7 @@ PAGES = [
 # Pages whose examples need more than a folder with the samples, or have more to be said of them.
 OWN = {
     "README.md": "tests/docs/test_readme.py",
+    "docs/async.md": "tests/docs/test_async.py",
     "docs/clients.md": "tests/doors/test_clients.py",
     "docs/cpp.md": "tests/shipping/test_cpp_package.py",
     "docs/edtf.md": "tests/docs/test_edtf.py",
@@ -55,6 +56,14 @@ def test_a_page_of_its_own_is_read_by_its_test(name: str) -> None:
 def test_a_page_of_its_own_has_examples(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert pages.BLOCK.findall(text), f"{name} needs no test of its own"
+
+
+def test_verbs_of_dev_exist() -> None:
+    verbs = set(re.findall(r"^  (\w+)", pages.usage_of_dev(), re.MULTILINE))
+    assert {"demo", "docs", "test"} <= verbs
+    for page in PAGES:
+        for verb in re.findall(r"\./dev (\w+)", page.read_text(encoding="utf-8")):
+            assert verb in verbs, f"{name_of(page)}: ./dev {verb}"
 
 
 def test_every_block_is_seen() -> None:
