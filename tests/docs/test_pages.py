@@ -9,7 +9,7 @@ from docs.pages import ROOT, as_shown
 
 PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted(ROOT.glob("*.md")),
 ]
 # Pages whose examples need more than a folder with the samples, or have more to be said of them.
 OWN = {
@@ -21,7 +21,9 @@ OWN = {
     "docs/evidence.md": "tests/docs/test_evidence.py",
     "docs/history.md": "tests/docs/test_history.py",
     "docs/http.md": "tests/doors/test_http_page.py",
+    "docs/install.md": "tests/shipping/test_wheel.py",
     "docs/load.md": "tests/docs/test_load.py",
+    "docs/operating.md": "tests/docs/test_operating.py",
 }
 
 
