@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)(?: [^\n`]*)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Blocks that have to run. Others are outputs, or show a form.
 RUN = {"bash", "console", "cpp", "go", "javascript", "python", "sh", "shell", "typescript"}
 
