@@ -50,7 +50,10 @@ def folder(app: Sphinx, name: str, names: list[str]) -> str:
 
 
 def text(path: Path) -> str:
-    content = path.read_text(encoding="utf-8")
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return f"<p>No text: {path.stat().st_size:,} bytes.</p>"
     try:
         lexer = get_lexer_for_filename(path.name)
     except ClassNotFound:
