@@ -1,12 +1,7 @@
-"""Every command and program in docs/query.md, in its order, and the examples of the docstrings."""
+"""The examples of the docstrings that docs/query.md speaks of; `test_pages` runs the page's own."""
 
 import doctest
-import os
 import pathlib
-import re
-import shlex
-import subprocess
-import sys
 from typing import Any
 
 import detente
@@ -24,77 +19,6 @@ from detente import (
 )
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGE = (ROOT / "docs/query.md").read_text()
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def parts(page: str) -> list[tuple[list[str], str]]:
-    """Commands with what is shown below each; programs, whose output is the block after them."""
-    found: list[tuple[list[str], str]] = []
-    for language, block in BLOCK.findall(page):
-        if language == "python":
-            found.append(([sys.executable, "-c", block], ""))
-        elif language == "console":
-            for part in block.split("$ ")[1:]:
-                command, _, shown = part.partition("\n")
-                found.append((shlex.split(command), shown))
-        else:
-            assert not language, language
-            command_, _ = found[-1]
-            found[-1] = (command_, block)
-    return found
-
-
-def run(command: list[str], folder: pathlib.Path) -> str:
-    path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert "Traceback" not in done.stdout, f"{command}: {done.stdout}"
-    return done.stdout
-
-
-def as_shown(output: str, shown: str) -> bool:
-    """Whether an output is what is shown: `…` is any lines, at a line's end what follows there."""
-    pattern = ""
-    for line in shown.splitlines():
-        if line == "…":
-            pattern += "(?:.*\n)*"
-        elif line.endswith(" …"):
-            pattern += re.escape(line.removesuffix(" …")) + ".*\n"
-        else:
-            pattern += re.escape(line) + "\n"
-    return re.fullmatch(pattern, output) is not None
-
-
-@pytest.mark.timeout(300)
-def test_the_page_is_true(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "samples").symlink_to(ROOT / "samples")
-    for command, shown in parts(PAGE):
-        output = run(command, tmp_path)
-        assert shown, command
-        assert as_shown(output, shown), f"{shlex.join(command)}\n{output}"
-
-
-def test_what_is_left_out_is_seen() -> None:
-    assert as_shown("a\nb\nc\n", "a\n…\nc\n")
-    assert not as_shown("a\nb\nd\n", "a\n…\nc\n")
-    assert not as_shown("a\nb\n", "a\n")
-    assert as_shown("abc def\n", "abc …\n")
-    assert not as_shown("abd def\n", "abc …\n")
-    assert not as_shown("abc def\nb\n", "abc …\n")
-
-
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", PAGE):
-        assert (ROOT / "docs" / target).exists(), target
-
 
 SPOKEN = [
     querying.Querying.search,

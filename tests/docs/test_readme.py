@@ -106,6 +106,17 @@ def test_grpcurl(server: str, home: pathlib.Path) -> None:
     assert '"name": "releases/by-2025-12-13"' in output
 
 
+def test_no_block_is_left_out() -> None:
+    """Each is of a kind that a test above runs (`test_pages` looks at the verbs of ./dev)."""
+    assert {name for name, _ in BLOCK.findall(README)} == {"", "sh", "console", "python", "cpp"}
+    for text in blocks("sh"):
+        assert text.startswith("grpcurl ") or all(
+            line.startswith("./dev ") for line in text.splitlines()
+        )
+    for text in blocks("python"):
+        assert "detente.open" in text or "detente.connect" in text
+
+
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
