@@ -4,11 +4,11 @@ The server sends Arrow as it is in memory (`RowService`), and nothing here looks
 that breaks off is taken up where it ended.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from detente import _contract, errors
+from detente._again import BROKEN, Patience
 from detente._session import Session
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SERVICE = "/detente.v1.RowService"
-_ATTEMPTS = 5  # to go on with a stream, without a row in between
 _NAMES_AT_ONCE = 100  # a filter holds 8 KiB
 _MANY_NAMES = 1_000
 
@@ -65,21 +64,20 @@ class Rows:
 
     def _messages(self, stream: str) -> Iterator[memoryview]:
         method = _contract.method(f"{_SERVICE}/ReadRows")
-        offset = attempt = 0
+        offset = 0
+        patience = Patience()
         while True:
             try:
                 for message in self._session.stream(
                     method, method.request(stream=stream, offset=offset)
                 ):
                     head, rows = split(memoryview(message), "arrow_stream", method.response)
-                    offset, attempt = offset + head.row_count, 0
+                    offset += head.row_count
+                    patience.succeeded()
                     yield rows
                 return
-            except (errors.UnavailableError, errors.ResourceExhaustedError):
-                attempt += 1
-                if attempt == _ATTEMPTS:
-                    raise
-                time.sleep(0.1 * 2**attempt)
+            except BROKEN as error:
+                patience.wait(error)
 
 
 def split(message: memoryview, field: str, kind: type[Any]) -> tuple[Any, memoryview]:
