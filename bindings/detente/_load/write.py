@@ -1,7 +1,7 @@
 """Records written in batches, and what the server refuses told by row and column."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from detente import _contract, errors, loading
@@ -9,9 +9,8 @@ from detente._load.faults import Problem, shown
 from detente._load.mapping import Loading
 from detente._load.report import Report
 from detente._load.spool import Kept, Spool
+from detente._progress import Tell
 from detente.database import Batch, Database
-
-Progress = Callable[[int, int], None]
 
 _OPERATION = re.compile(r"operations\[(\d+)\]\.?(?:update\.record)?\.?(.*)")
 _KEYS = re.compile(r"\[[^\]]*\]")
@@ -48,7 +47,7 @@ class Writer:
         for part in _parts(self._spool.waiting()):
             self._report.unchanged += len(self._send(part, validate_only=True))
 
-    def write(self, progress: Progress | None) -> None:
+    def write(self, tell: Tell) -> None:
         """Writes all records; those that the server refuses are told.
 
         A record that refers to one which comes later waits for it.
@@ -61,8 +60,7 @@ class Writer:
             self._stuck.clear()
             for part in _parts(self._spool.waiting(backwards)):
                 self._send(part, validate_only=False)
-                if progress is not None:
-                    progress(self._report.total, total)
+                tell(self._report.total, total)
             if not self._stuck:
                 return
             backwards = not backwards  # a chain of records is written in one pass of the two
