@@ -7,8 +7,9 @@ that breaks off is taken up where it ended.
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from detente import _contract, errors
+from detente import _contract, _progress, errors
 from detente._again import BROKEN, Patience
+from detente._progress import Progress
 from detente._session import Session
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Rows:
         answer = session.call(_contract.method(f"{_SERVICE}/CreateReadSession"), request)
         self.schema: pa.Schema = arrow().ipc.read_schema(arrow().py_buffer(answer.arrow_schema))
         self._streams = [stream.name for stream in answer.streams]
+        self._total: int | None = answer.row_count if answer.HasField("row_count") else None
 
     def batches(self) -> Iterator["pa.RecordBatch"]:
         """The rows as they come, some thousands at a time."""
@@ -54,9 +56,16 @@ class Rows:
             for message in self._messages(stream):
                 yield from pa.ipc.open_stream(pa.py_buffer(message))
 
-    def table(self) -> "pa.Table":
+    def table(self, progress: Progress = False) -> "pa.Table":
         """All rows."""
-        return arrow().Table.from_batches(self.batches(), self.schema)
+        found: list[pa.RecordBatch] = []
+        done = 0
+        with _progress.told(progress, "read", "rows") as tell:
+            for batch in self.batches():
+                found.append(batch)
+                done += batch.num_rows
+                tell(done, self._total)
+        return arrow().Table.from_batches(found, self.schema)
 
     def reader(self) -> "pa.RecordBatchReader":
         """The rows for another library, as it asks for them."""
@@ -147,12 +156,13 @@ def _collection(listing: Any) -> str:
     raise errors.invalid("to_arrow", "of the records of a collection alone; go through this list")
 
 
-def table(records: Any, columns: Columns, flat: bool) -> "pa.Table":
+def table(records: Any, columns: Columns, flat: bool, progress: Progress = False) -> "pa.Table":
     """A list's records as a table; in its order, where it has one."""
     listing = records._request
     asked = _request(listing, columns, flat)
     if not listing.order_by and records._limit is None:
-        return Rows(records._session, asked).table()
+        asked.return_row_count = _progress.wanted(progress)
+        return Rows(records._session, asked).table(progress)
     names, at = _names(records)
     asked.at.Clear()
     asked.at.revision = at
@@ -163,7 +173,7 @@ def table(records: Any, columns: Columns, flat: bool) -> "pa.Table":
     if len(names) <= _MANY_NAMES:
         found = _by_names(records._session, asked, names)
     else:
-        found = Rows(records._session, asked).table()
+        found = Rows(records._session, asked).table(progress)
     import pyarrow.compute  # noqa: F401 - makes pa.compute
 
     order = pa.compute.index_in(pa.array(names, pa.string()), found["name"])
