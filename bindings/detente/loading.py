@@ -12,7 +12,8 @@ from detente import _progress, errors, records
 from detente._contract import is_output_only, is_repeated
 from detente._load.report import LoadError, Report
 from detente._progress import Progress
-from detente.database import Database
+from detente.database import Batch, Database
+from detente.v1 import commit_pb2
 
 T = TypeVar("T")
 
@@ -105,27 +106,20 @@ def _write(
                 )
     except errors.Error as error:
         raise _placed(error, part) from None
-    count(db, batch, report, validate_only)
+    count(batch, report, validate_only)
 
 
-def count(db: Database, batch: Any, report: Report, validate_only: bool = False) -> None:
+def count(batch: Batch, report: Report, validate_only: bool = False) -> None:
     """Adds to a report what a batch did."""
-    before, report.revision = report.revision, batch.revision
-    changed: dict[str, list[str]] = {}
+    report.revision = batch.revision
+    kinds = commit_pb2.RecordChange
     for result in batch.results:
-        if validate_only or result.revision <= before:
+        if validate_only or result.kind == kinds.UNCHANGED:
             report.unchanged += 1
+        elif result.kind == kinds.CREATED:
+            report.created += 1
         else:
-            changed.setdefault(result.name.partition("/")[0], []).append(result.name)
-    view = db.at(batch.revision)
-    for collection, names in changed.items():
-        for record in view.collection(collection).get_many(
-            names, read_mask=["create_time", "update_time"]
-        ):
-            if record.create_time == record.update_time:
-                report.created += 1
-            else:
-                report.updated += 1
+            report.updated += 1
 
 
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:

@@ -119,8 +119,7 @@ Bytes ResponseOf(int64_t number, const RowErrors& errors, const CommitResult& re
     response.set_unchanged_count(static_cast<int>(result.records.size()) - created - updated);
     for (size_t operation : nameless) {
       const engine::Written& written = result.records[operation];
-      response.add_assigned_names(
-          absl::StrCat(written.resource->collection, "/", written.version.id));
+      response.add_assigned_names(written.resource->Name(written.version.id));
     }
   }
   return std::make_shared<std::string>(response.SerializeAsString());

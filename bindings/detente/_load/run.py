@@ -50,12 +50,9 @@ def load(
                 report.first = _first(spool)
                 writer.check()
                 return report
-            if stop and not report.problem_count:
-                writer.check()
-                report.unchanged = 0
             if not (stop and report.problem_count):
                 with told(progress, "load") as tell:
-                    writer.write(tell)
+                    (writer.write_all if stop else writer.write)(tell)
     except FileError as fault:
         report.tell_first(fault.problem)
         if not dry_run:
