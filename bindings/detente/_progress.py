@@ -45,7 +45,8 @@ def told(progress: Progress, what: str, unit: str = "records") -> Iterator[Tell]
 
 def is_watched() -> bool:
     """Whether standard error is a terminal, or this is a notebook."""
-    return (sys.stderr is not None and sys.stderr.isatty()) or _in_notebook()
+    errors = sys.stderr  # None or closed where a program runs in the background
+    return (errors is not None and not errors.closed and errors.isatty()) or _in_notebook()
 
 
 def _in_notebook() -> bool:

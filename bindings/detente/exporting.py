@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 VERSION = 1  # of what files say about themselves
 SIDECAR = "-metadata.json"  # behind the name of a file that cannot say it itself
 _PAGE = 1000
+_PART_BYTES = 4 << 20  # of records that are in hand at a time
 _BRIEF = ("name", "display_name", "title", "publisher", "url", "archive_url", "kind", "region_code")
 _QUERY = ("order_by", "show_deleted", "reviewed_only", "as_told_by", "value_policy")
 
@@ -136,8 +137,16 @@ class Export:
 
     def parts(self, selection: Selection) -> Iterator[list[bytes]]:
         """The records serialized, some at a time."""
-        found = (record.SerializeToString() for record in self.records(selection))
-        return iter(lambda: list(itertools.islice(found, _PAGE)), [])
+        part: list[bytes] = []
+        size = 0
+        for record in self.records(selection):
+            part.append(record.SerializeToString())
+            size += len(part[-1])
+            if len(part) == _PAGE or size >= _PART_BYTES:
+                yield part
+                part, size = [], 0
+        if part:
+            yield part
 
     def rows(self, selection: Selection, columns: list[Column]) -> Iterator[list[Any]]:
         """The same as rows; values are those of Arrow (see `detente.columns.row`)."""
