@@ -26,6 +26,7 @@
 #include "error/error.h"
 #include "filters.h"
 #include "google/rpc/status.pb.h"
+#include "rows.h"
 
 namespace detente {
 namespace {
@@ -481,6 +482,7 @@ PYBIND11_MODULE(_core, m) {
         "Opens a store, a file or :memory:, in this process.");
   BindDates(m);
   BindFilters(m);
+  BindRows(m);
   py::module_::import("atexit").attr("register")(py::cpp_function(&CloseAll));
 }
 

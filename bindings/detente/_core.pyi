@@ -1,4 +1,4 @@
-"""Connections to records: bytes in, bytes out; and dates. Written in C++ (bindings/*.cc)."""
+"""Connections to records: bytes in, bytes out; dates, filters, rows. In C++ (bindings/*.cc)."""
 
 import enum
 from typing import TypeAlias, final
@@ -103,3 +103,23 @@ class FilterError(ValueError):
 
 def filter_tree(text: bytes) -> str:
     """The syntax of a filter, one node a line, indented by two spaces a level."""
+
+def json_line(type: str, record: bytes) -> str:
+    """A serialized message as ProtoJSON with proto field names. `type` is its full name."""
+
+def leaf(type: str, record: bytes) -> str:
+    """The SHA-256 of what a caller may write of a record, as RFC 8785 has it."""
+
+@final
+class Rows:
+    """Serialized records of a type as rows of columns; ValueError: no such columns."""
+
+    def __init__(self, type: str, columns: list[str], flat: bool) -> None: ...
+    def schema(self) -> bytes:
+        """The Arrow schema, as an IPC message."""
+
+    def arrow(self, records: list[bytes]) -> bytes:
+        """An Arrow IPC stream of one batch."""
+
+    def csv(self, records: list[bytes]) -> str:
+        """A line of CSV for each record; the columns are flat."""

@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
+        print("detente: interrupted", file=sys.stderr)
         return 130
     return int(code or 0)
 

@@ -72,9 +72,7 @@ def _export(args: argparse.Namespace) -> None:
                 raise UsageError(f"{args.format} goes into a file; name one")
             sys.stdout.writelines(exporting.lines(view, collections or None, **options))
             return
-        done = exporting.export(
-            view, files[0], collections or None, format=args.format, progress=_progress, **options
-        )
+        done = exporting.export(view, files[0], collections or None, format=args.format, **options)
     if args.json:
         told = {**done.metadata, "file_sha256": done.file_sha256}
         print(json.dumps(told, ensure_ascii=False))
@@ -92,8 +90,3 @@ def _told(done: Any) -> str:
     cut = done.metadata.get("shortened_cells", 0)
     more = f"; {cut:,} cells were cut, a cell holds 32,767 characters" if cut else ""
     return f"{done.path}{beside}: {records} at revision {done.metadata['revision']}{more}"
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty() and (done % 500 == 0 or done == total):
-        print(f"\r{done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr)

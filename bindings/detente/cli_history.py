@@ -289,16 +289,12 @@ def _print_snapshot(snapshot: Any, as_json: bool) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty() and (done % 1000 == 0 or done == total):
-            print(f"\r{done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr)
-
     with database(args, "read") as db:
         if args.file == "-":
-            db.snapshots.export(args.id, sys.stdout.buffer)
+            db.snapshots.export(args.id, sys.stdout.buffer, progress=False)
             sys.stdout.buffer.flush()
         else:
-            snapshot = db.snapshots.export(args.id, args.file, progress=progress)
+            snapshot = db.snapshots.export(args.id, args.file)
             print(f"{snapshot.record_count:,} records; SHA-256 {snapshot.current_checksum}")
 
 

@@ -52,10 +52,6 @@ def _load(args: argparse.Namespace) -> int:
     if not args.paths:
         raise UsageError("the following arguments are required: FILE|FOLDER")
 
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr)
-
     dry_run = args.dry_run or args.validate_only
     with database(args, "create") as db:
         try:
@@ -66,7 +62,6 @@ def _load(args: argparse.Namespace) -> int:
                 dry_run=dry_run,
                 on_error=args.on_error,
                 reason=args.reason,
-                progress=progress,
             )
         except loading.LoadError as error:
             if not args.json:  # all of them, not only the first

@@ -1,11 +1,10 @@
 """JSON lines: ProtoJSON with proto field names, which `load` takes back."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detente import records
+from detente import _core
 
 if TYPE_CHECKING:
     from detente.exporting import Export
@@ -20,6 +19,6 @@ def write(export: "Export", path: Path) -> None:
 def lines(export: "Export") -> Iterator[str]:
     """The lines, each with its end."""
     for selection in export.selections:
+        kind = selection.descriptor.full_name
         for record in export.records(selection):
-            plain = records.to_dict(record)
-            yield json.dumps(plain, ensure_ascii=False, separators=(",", ":")) + "\n"
+            yield _core.json_line(kind, record.SerializeToString()) + "\n"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from detente import errors
 from detente._xml import writable
 from detente.columns import Column, flat_columns
-from detente.export_csv import json_text
 
 try:
     import openpyxl
@@ -155,7 +154,7 @@ def _cited(name: str, one: dict[str, Any], source: Any) -> Iterator[Any]:
 def _plain(value: Any) -> Any:
     """What a cell can hold: texts of lists, times in UTC, days that Excel knows."""
     if isinstance(value, list):
-        return json_text(value) or None
+        return _json_text(value) or None
     if isinstance(value, datetime.datetime):
         return value.replace(tzinfo=None, microsecond=0)
     if isinstance(value, datetime.date) and value < _FIRST_DAY:
@@ -163,3 +162,29 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int) and abs(value) >= _WHOLE:
         return str(value)
     return value if value != "" else None
+
+
+def _json_text(found: list[Any]) -> str:
+    """A list or a map as JSON without what is not set; empty where it has no element."""
+    if not found:
+        return ""
+    is_map = isinstance(found[0], tuple)
+    return json.dumps(
+        {key: _set(item) for key, item in found} if is_map else [_set(item) for item in found],
+        ensure_ascii=False,
+        separators=(",", ":"),
+        default=_iso,
+    )
+
+
+def _set(value: Any) -> Any:
+    if isinstance(value, dict):
+        items = ((key, _set(item)) for key, item in value.items())
+        return {
+            k: v for k, v in items if v is not None and v is not False and v not in ("", [], {})
+        }
+    return [_set(item) for item in value] if isinstance(value, list) else value
+
+
+def _iso(value: datetime.date) -> str:
+    return value.isoformat().replace("+00:00", "Z")

@@ -7,16 +7,16 @@ import importlib
 import itertools
 import json
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.message import Message
 
-from detente import _contract, _writing, check_snapshot, errors, records
+from detente import _contract, _core, _progress, _writing, errors, records
 from detente._contract import is_output_only, is_repeated
+from detente._progress import Progress, Tell
 from detente.columns import Column, chosen, flat_columns, row
 from detente.listing import RecordList
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VERSION = 1  # of what files say about themselves
 SIDECAR = "-metadata.json"  # behind the name of a file that cannot say it itself
 _PAGE = 1000
-_FRACTION = re.compile(r"[:\[,]-?[0-9]+(?:\.|e|[0-9]{15})")  # perhaps one within a text
+_PART_BYTES = 4 << 20  # of records that are in hand at a time
 _BRIEF = ("name", "display_name", "title", "publisher", "url", "archive_url", "kind", "region_code")
 _QUERY = ("order_by", "show_deleted", "reviewed_only", "as_told_by", "value_policy")
 
@@ -62,6 +62,10 @@ FORMATS: Mapping[str, Format] = {
     "ftm": Format((".ftm.json", ".ftm.jsonl"), "export_ftm", sidecar=True, graph=True),
     "graphml": Format((".graphml",), "export_graphml", graph=True),
 }
+
+
+def _nobody(done: int, total: int | None) -> None:
+    """Is told of progress where nobody else is."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Export:
     selections: list[Selection]
     metadata: dict[str, Any]
     whole: bool
-    progress: Callable[[int, int], None] | None = None
+    tell: Tell = _nobody
     total: int = 0
     count: int = 0
     shortened: int = 0
@@ -129,8 +133,20 @@ class Export:
             if self.whole:
                 self._add(record)
             yield record
-            if self.progress is not None:
-                self.progress(self.count, self.total)
+            self.tell(self.count, self.total)
+
+    def parts(self, selection: Selection) -> Iterator[list[bytes]]:
+        """The records serialized, some at a time."""
+        part: list[bytes] = []
+        size = 0
+        for record in self.records(selection):
+            part.append(record.SerializeToString())
+            size += len(part[-1])
+            if len(part) == _PAGE or size >= _PART_BYTES:
+                yield part
+                part, size = [], 0
+        if part:
+            yield part
 
     def rows(self, selection: Selection, columns: list[Column]) -> Iterator[list[Any]]:
         """The same as rows; values are those of Arrow (see `detente.columns.row`)."""
@@ -183,7 +199,7 @@ def export(
     columns: Iterable[str] | None = None,
     format: str | None = None,
     show_deleted: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
 ) -> Exported:
     """Writes a file; see `Database.export`."""
     target = Path(path)
@@ -191,12 +207,12 @@ def export(
     form = FORMATS[name]
     module: Any = importlib.import_module(f"detente.{form.module}")
     made = _prepared(database, name, module, what, filter, where, columns, show_deleted)
-    made.progress = progress
-    if progress is not None:
+    if _progress.wanted(progress):
         made.total = sum(selection.records.count() for selection in made.selections)
     sidecar = target.with_name(target.name + SIDECAR) if form.sidecar else None
     with _writing.whole(target, *([sidecar] if sidecar else [])) as parts:
-        module.write(made, parts[0])
+        with _progress.told(progress, "export") as made.tell:
+            module.write(made, parts[0])
         digest = _sha256(parts[0])
         metadata = made.finish()
         if sidecar is not None:
@@ -237,16 +253,8 @@ def format_of(path: Path, format: str | None) -> str:
 
 
 def leaf(record: Message) -> str:
-    """The SHA-256 of a record's content in RFC 8785, as in a snapshot but without its salt."""
-    return hashlib.sha256(canonical(content(record)).encode()).hexdigest()
-
-
-def canonical(plain: Any) -> str:
-    """RFC 8785, as `check_snapshot` has it; quickly where Python writes the same."""
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    if _FRACTION.search(text) or max(text) > "\uffff":  # ECMAScript has other numbers and order
-        return check_snapshot.canonical(plain)
-    return text
+    """The SHA-256 of a record's `content` in RFC 8785, as in a snapshot but without its salt."""
+    return _core.leaf(record.DESCRIPTOR.full_name, record.SerializeToString())
 
 
 def content(record: Message) -> dict[str, Any]:

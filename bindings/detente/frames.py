@@ -4,11 +4,12 @@ The server sends Arrow as it is in memory (`RowService`), and nothing here looks
 that breaks off is taken up where it ended.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from detente import _contract, errors
+from detente import _contract, _progress, errors
+from detente._again import BROKEN, Patience
+from detente._progress import Progress
 from detente._session import Session
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SERVICE = "/detente.v1.RowService"
-_ATTEMPTS = 5  # to go on with a stream, without a row in between
 _NAMES_AT_ONCE = 100  # a filter holds 8 KiB
 _MANY_NAMES = 1_000
 
@@ -47,6 +47,7 @@ class Rows:
         answer = session.call(_contract.method(f"{_SERVICE}/CreateReadSession"), request)
         self.schema: pa.Schema = arrow().ipc.read_schema(arrow().py_buffer(answer.arrow_schema))
         self._streams = [stream.name for stream in answer.streams]
+        self._total: int | None = answer.row_count if answer.HasField("row_count") else None
 
     def batches(self) -> Iterator["pa.RecordBatch"]:
         """The rows as they come, some thousands at a time."""
@@ -55,9 +56,16 @@ class Rows:
             for message in self._messages(stream):
                 yield from pa.ipc.open_stream(pa.py_buffer(message))
 
-    def table(self) -> "pa.Table":
+    def table(self, progress: Progress = False) -> "pa.Table":
         """All rows."""
-        return arrow().Table.from_batches(self.batches(), self.schema)
+        found: list[pa.RecordBatch] = []
+        done = 0
+        with _progress.told(progress, "read", "rows") as tell:
+            for batch in self.batches():
+                found.append(batch)
+                done += batch.num_rows
+                tell(done, self._total)
+        return arrow().Table.from_batches(found, self.schema)
 
     def reader(self) -> "pa.RecordBatchReader":
         """The rows for another library, as it asks for them."""
@@ -65,21 +73,20 @@ class Rows:
 
     def _messages(self, stream: str) -> Iterator[memoryview]:
         method = _contract.method(f"{_SERVICE}/ReadRows")
-        offset = attempt = 0
+        offset = 0
+        patience = Patience()
         while True:
             try:
                 for message in self._session.stream(
                     method, method.request(stream=stream, offset=offset)
                 ):
                     head, rows = split(memoryview(message), "arrow_stream", method.response)
-                    offset, attempt = offset + head.row_count, 0
+                    offset += head.row_count
+                    patience.succeeded()
                     yield rows
                 return
-            except (errors.UnavailableError, errors.ResourceExhaustedError):
-                attempt += 1
-                if attempt == _ATTEMPTS:
-                    raise
-                time.sleep(0.1 * 2**attempt)
+            except BROKEN as error:
+                patience.wait(error)
 
 
 def split(message: memoryview, field: str, kind: type[Any]) -> tuple[Any, memoryview]:
@@ -149,12 +156,13 @@ def _collection(listing: Any) -> str:
     raise errors.invalid("to_arrow", "of the records of a collection alone; go through this list")
 
 
-def table(records: Any, columns: Columns, flat: bool) -> "pa.Table":
+def table(records: Any, columns: Columns, flat: bool, progress: Progress = False) -> "pa.Table":
     """A list's records as a table; in its order, where it has one."""
     listing = records._request
     asked = _request(listing, columns, flat)
     if not listing.order_by and records._limit is None:
-        return Rows(records._session, asked).table()
+        asked.return_row_count = _progress.wanted(progress)
+        return Rows(records._session, asked).table(progress)
     names, at = _names(records)
     asked.at.Clear()
     asked.at.revision = at
@@ -165,7 +173,7 @@ def table(records: Any, columns: Columns, flat: bool) -> "pa.Table":
     if len(names) <= _MANY_NAMES:
         found = _by_names(records._session, asked, names)
     else:
-        found = Rows(records._session, asked).table()
+        found = Rows(records._session, asked).table(progress)
     import pyarrow.compute  # noqa: F401 - makes pa.compute
 
     order = pa.compute.index_in(pa.array(names, pa.string()), found["name"])

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from detente import errors
 from detente._contract import Method
+from detente._progress import Progress
 from detente._session import Session
 
 if TYPE_CHECKING:
@@ -194,7 +195,9 @@ class RecordList(Listing[R]):
         total: int = self._session.call(self._method, counted._request).total_size
         return total if self._limit is None else min(self._limit, total)
 
-    def to_arrow(self, columns: "Columns" = (), *, flat: bool = False) -> "pa.Table":
+    def to_arrow(
+        self, columns: "Columns" = (), *, flat: bool = False, progress: Progress = None
+    ) -> "pa.Table":
         """The records as an Arrow table.
 
         Messages are structs, dates among them; lists are lists, enums are dictionaries of their
@@ -205,6 +208,8 @@ class RecordList(Listing[R]):
             columns: Paths of fields, such as `display_name` or `effective_date.earliest`; none =
                 those of `read_mask`, or all.
             flat: Take messages apart: a column `headcount.best` in place of a struct `headcount`.
+            progress: Called with the numbers of rows that are read, and of all or None. None = a
+                bar, on a terminal or in a notebook; False = nothing.
 
         Raises:
             InvalidArgumentError: An argument is wrong, or the list is not of records' own values.
@@ -212,7 +217,7 @@ class RecordList(Listing[R]):
         """
         from detente import frames
 
-        return frames.table(self, columns, flat)
+        return frames.table(self, columns, flat, progress)
 
     def to_batches(
         self, columns: "Columns" = (), *, flat: bool = False
@@ -230,7 +235,9 @@ class RecordList(Listing[R]):
             return iter(frames.table(self, columns, flat).to_batches())
         return frames.read(self._session, self._request, columns, flat).batches()
 
-    def to_pandas(self, columns: "Columns" = (), *, flat: bool = True) -> "pd.DataFrame":
+    def to_pandas(
+        self, columns: "Columns" = (), *, flat: bool = True, progress: Progress = None
+    ) -> "pd.DataFrame":
         """The records as a pandas data frame.
 
         Enums are categories, dates and times datetime64.
@@ -238,21 +245,25 @@ class RecordList(Listing[R]):
         Args:
             columns: As in `to_arrow`.
             flat: As in `to_arrow`; True unless said otherwise.
+            progress: As in `to_arrow`.
         """
         from detente import frames
 
-        return frames.to_pandas(frames.table(self, columns, flat))
+        return frames.to_pandas(frames.table(self, columns, flat, progress))
 
-    def to_polars(self, columns: "Columns" = (), *, flat: bool = False) -> "pl.DataFrame":
+    def to_polars(
+        self, columns: "Columns" = (), *, flat: bool = False, progress: Progress = None
+    ) -> "pl.DataFrame":
         """The records as a polars data frame.
 
         Args:
             columns: As in `to_arrow`.
             flat: As in `to_arrow`.
+            progress: As in `to_arrow`.
         """
         from detente import frames
 
-        return frames.to_polars(frames.table(self, columns, flat))
+        return frames.to_polars(frames.table(self, columns, flat, progress))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The records for any library that takes Arrow, read as it asks for them."""

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 from google.api import resource_pb2  # type: ignore[import-untyped]
 from google.protobuf.message import Message
 
-from detente import errors, records
+from detente import _progress, errors, records
 from detente._contract import is_output_only, is_repeated
 from detente._load.report import LoadError, Report
-from detente.database import Database
+from detente._progress import Progress
+from detente.database import Batch, Database
+from detente.v1 import commit_pb2
 
 T = TypeVar("T")
 
@@ -59,7 +61,7 @@ def load(
     *,
     reason: str = "",
     validate_only: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
 ) -> Report:
     """Creates or replaces records by name, in commits of at most 1,000 records.
 
@@ -72,7 +74,8 @@ def load(
         reason: Why, kept on the commits.
         validate_only: Check everything, write nothing; what several commits need of one another
             is then reported as missing.
-        progress: Called with the numbers of records that are done, and of all.
+        progress: Called with the numbers of records that are done, and of all. None = a bar, on a
+            terminal or in a notebook; False = nothing.
 
     Raises:
         Error: Of the class that the server's answer has; the message names the file, the record
@@ -80,44 +83,43 @@ def load(
     """
     located = read(paths)
     report = Report(revision=db.revision)
-    parts = list(_parts(located))
-    for part in parts:
-        batch = db.batch(reason=reason, validate_only=validate_only)
-        try:
-            with batch:
-                for item in part:
-                    record = type(item.record)()
-                    record.CopyFrom(item.record)
-                    record.etag = ""
-                    batch.collection(record.name.partition("/")[0]).update(
-                        record, update_mask="*", allow_missing=True
-                    )
-        except errors.Error as error:
-            raise _placed(error, part) from None
-        count(db, batch, report, validate_only)
-        if progress is not None:
-            progress(report.total, len(located))
+    with _progress.told(progress, "load") as tell:
+        for part in _parts(located):
+            _write(db, part, report, reason, validate_only)
+            tell(report.total, len(located))
     return report
 
 
-def count(db: Database, batch: Any, report: Report, validate_only: bool = False) -> None:
+def _write(
+    db: Database, part: list[Located], report: Report, reason: str, validate_only: bool
+) -> None:
+    """One commit."""
+    batch = db.batch(reason=reason, validate_only=validate_only)
+    try:
+        with batch:
+            for item in part:
+                record = type(item.record)()
+                record.CopyFrom(item.record)
+                record.etag = ""
+                batch.collection(record.name.partition("/")[0]).update(
+                    record, update_mask="*", allow_missing=True
+                )
+    except errors.Error as error:
+        raise _placed(error, part) from None
+    count(batch, report, validate_only)
+
+
+def count(batch: Batch, report: Report, validate_only: bool = False) -> None:
     """Adds to a report what a batch did."""
-    before, report.revision = report.revision, batch.revision
-    changed: dict[str, list[str]] = {}
+    report.revision = batch.revision
+    kinds = commit_pb2.RecordChange
     for result in batch.results:
-        if validate_only or result.revision <= before:
+        if validate_only or result.kind == kinds.UNCHANGED:
             report.unchanged += 1
+        elif result.kind == kinds.CREATED:
+            report.created += 1
         else:
-            changed.setdefault(result.name.partition("/")[0], []).append(result.name)
-    view = db.at(batch.revision)
-    for collection, names in changed.items():
-        for record in view.collection(collection).get_many(
-            names, read_mask=["create_time", "update_time"]
-        ):
-            if record.create_time == record.update_time:
-                report.created += 1
-            else:
-                report.updated += 1
+            report.updated += 1
 
 
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:

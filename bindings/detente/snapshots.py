@@ -9,7 +9,8 @@ from typing import IO, Any
 
 from google.protobuf.message import Message
 
-from detente import _contract, _writing, display, errors
+from detente import _contract, _progress, _writing, display, errors
+from detente._progress import Progress, Tell
 from detente._session import Point, Session, read_point, snapshot_name
 from detente.listing import Listing
 
@@ -79,7 +80,7 @@ class Snapshots:
         snapshot: str | Message,
         to: str | os.PathLike[str] | IO[Any],
         *,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress = None,
     ) -> Any:
         """Writes a snapshot as lines of JSON, which `detente.check_snapshot` checks.
 
@@ -89,7 +90,8 @@ class Snapshots:
         Args:
             snapshot: The snapshot, its id or its name.
             to: A path, or a file that is open for writing.
-            progress: Called with the numbers of records that are written, and of all.
+            progress: Called with the numbers of records that are written, and of all. None = a bar,
+                on a terminal or in a notebook; False = nothing.
 
         Returns:
             The `detente.Snapshot`.
@@ -101,15 +103,16 @@ class Snapshots:
             >>> db.snapshots.export("paper-2026", "paper-2026.jsonl")
         """
         found = self.get(snapshot)
-        lines = self._lines(found, progress)
-        if isinstance(to, str | os.PathLike):
-            _write(Path(to), lines)
-        elif not hasattr(to, "write"):
-            raise errors.invalid("to", f"a path or an open file expected, not {to!r}")
-        else:
-            text = hasattr(to, "encoding")
-            for line in lines:
-                to.write(line if text else line.encode())
+        with _progress.told(progress, "export") as tell:
+            lines = self._lines(found, tell)
+            if isinstance(to, str | os.PathLike):
+                _write(Path(to), lines)
+            elif not hasattr(to, "write"):
+                raise errors.invalid("to", f"a path or an open file expected, not {to!r}")
+            else:
+                text = hasattr(to, "encoding")
+                for line in lines:
+                    to.write(line if text else line.encode())
         return found
 
     def cite(
@@ -160,7 +163,7 @@ class Snapshots:
         revision: int = self._session.call(method, request).revision
         return revision
 
-    def _lines(self, snapshot: Any, progress: Callable[[int, int], None] | None) -> Iterator[str]:
+    def _lines(self, snapshot: Any, tell: Tell) -> Iterator[str]:
         yield _line(
             {
                 "detente_snapshot": _FORMAT,
@@ -178,8 +181,7 @@ class Snapshots:
         for done, entry in enumerate(self.entries(snapshot), 1):
             checksum.update(f"{entry.name} {entry.revision} {entry.leaf}\n".encode())
             yield _entry_line(entry)
-            if progress is not None:
-                progress(done, snapshot.record_count)
+            tell(done, snapshot.record_count)
         if checksum.hexdigest() != snapshot.current_checksum:
             raise errors.ConflictError(
                 f"{snapshot.name}: its records have another checksum than it had a moment ago: "

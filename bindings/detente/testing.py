@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import detente
-from detente import _contract, errors
+from detente import _contract, _progress, errors
+from detente._progress import Progress, Tell
 from detente._session import RECORD_SERVICE, new_request_id
 from detente.made_up import EPOCH, Dates, names_of, region
 
@@ -60,7 +61,7 @@ def fill(
     *,
     persons: int = 1000,
     seed: int = 1,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | bool | None = None,
 ) -> Filled:
     """Writes made-up records into an empty store: the same for the same numbers.
 
@@ -70,7 +71,8 @@ def fill(
         db: The store.
         persons: How many persons.
         seed: Another one makes another store.
-        progress: Called with the number of records written so far.
+        progress: Called with the number of records written so far. None = a bar, on a terminal or
+            in a notebook; False = nothing.
 
     Example:
         >>> from detente import testing
@@ -80,8 +82,20 @@ def fill(
     if persons < 1:
         raise errors.invalid("persons", f"at least 1 expected, not {persons}")
     begun = time.monotonic()
-    counts: Counter[str] = Counter()
     done = Filled()
+    if callable(progress):
+        count = progress
+        with_all: Progress = lambda written, _: count(written)  # noqa: E731
+    else:
+        with_all = progress
+    with _progress.told(with_all, "fill") as tell:
+        _write(db, persons, seed, done, tell)
+    done.seconds = time.monotonic() - begun
+    return done
+
+
+def _write(db: detente.Database, persons: int, seed: int, done: Filled, tell: Tell) -> None:
+    counts: Counter[str] = Counter()
     method = _contract.method(f"{RECORD_SERVICE}/BatchWrite")
     types = {
         resource.collection: f"type.googleapis.com/{resource.message.DESCRIPTOR.full_name}"
@@ -92,8 +106,8 @@ def fill(
     def send() -> None:
         request.request_id, request.reason = new_request_id(), "made up for tests"
         done.revision = db._session.call(method, request).revision
-        if progress is not None:
-            progress(counts.total())
+        done.counts = dict(counts)
+        tell(counts.total(), None)
 
     for collection, id, message in records(persons, seed):
         payload = message.SerializeToString()
@@ -106,8 +120,6 @@ def fill(
         size += len(payload) + 100
         counts[collection] += 1
     send()
-    done.counts, done.seconds = dict(counts), time.monotonic() - begun
-    return done
 
 
 def records(persons: int, seed: int = 1) -> Iterator[Record]:

@@ -5,13 +5,14 @@ at a time, so that memory stays flat, and those that are not answered when a con
 sent again under the same numbers.
 """
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from detente import _contract, errors
+from detente import _contract, _progress, errors
+from detente._again import BROKEN, Patience
+from detente._progress import Progress, Tell
 from detente._session import Session, new_request_id
 from detente.frames import arrow
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 ROWS = 1_000  # of one batch
 _BYTES = 3 << 20  # of one batch; a request takes 4 MiB
 _ON_THEIR_WAY = 3  # one more than the server has in hand
-_ATTEMPTS = 6  # to go on, without an answer in between
 _KEPT_ERRORS = 10_000
 
 
@@ -44,6 +44,7 @@ class Written:
         skipped: How many rows were wrong and left out.
         revision: The newest revision that this write has seen.
         errors: What was wrong with those: of each row up to five; the first 10,000 in all.
+        names: The names that the server gave, by row: of those that had neither `name` nor `id`.
     """
 
     created: int = 0
@@ -52,6 +53,7 @@ class Written:
     skipped: int = 0
     revision: int = 0
     errors: list[RowError] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -65,6 +67,13 @@ class _Batch(NamedTuple):
     rows: Sequence[int]  # in the data
     message: bytes
 
+    def nameless(self) -> list[int]:
+        """Those of the rows that have neither `name` nor `id`."""
+        columns = [
+            self.table[c].to_pylist() for c in ("name", "id") if c in self.table.schema.names
+        ]
+        return [row for row, *ids in zip(self.rows, *columns, strict=True) if not any(ids)]
+
 
 def write_rows(
     session: Session,
@@ -76,24 +85,20 @@ def write_rows(
     reason: str = "",
     validate_only: bool = False,
     write_id: str = "",
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress = None,
 ) -> Written:
     """Writes rows to a collection; see `Database.write`."""
     if on_error not in ("stop", "skip"):
         raise errors.invalid("on_error", f"'stop' or 'skip', not {on_error!r}")
-    return _Write(
-        session,
-        {
-            "collection": collection,
-            "write_id": write_id or new_request_id(),
-            "reason": reason,
-            "validate_only": validate_only,
-            "columns": [columns] if isinstance(columns, str) else list(columns),
-        },
-        data,
-        on_error == "skip",
-        progress,
-    ).run()
+    start = {
+        "collection": collection,
+        "write_id": write_id or new_request_id(),
+        "reason": reason,
+        "validate_only": validate_only,
+        "columns": [columns] if isinstance(columns, str) else list(columns),
+    }
+    with _progress.told(progress, "write", "rows") as tell:
+        return _Write(session, start, data, on_error == "skip", tell).run()
 
 
 class _Write:
@@ -103,7 +108,7 @@ class _Write:
         start: dict[str, Any],
         data: Any,
         skip: bool,
-        progress: Callable[[int, int | None], None] | None,
+        tell: Tell,
     ) -> None:
         self._session = session
         self._method = _contract.method("/detente.v1.RowService/WriteRows")
@@ -111,26 +116,21 @@ class _Write:
         self._total: int | None = getattr(data, "num_rows", None)
         self._tables = _tables(_reader(data))
         self._skip = skip
-        self._progress = progress
+        self._tell = tell
         self._at = 0  # rows that were taken from the data
         self._number = 0
         self._again: deque[tuple[pa.Table, Sequence[int]]] = deque()  # to be sent, before others
         self._unanswered: deque[_Batch] = deque()
-        self._answered = False  # one was, by the stream that runs
+        self._patience = Patience()
         self._written = Written()
 
     def run(self) -> Written:
-        attempt = 0
         while True:
-            self._answered = False
             try:
                 self._stream()
                 return self._written
-            except (errors.UnavailableError, errors.ResourceExhaustedError):
-                attempt = 0 if self._answered else attempt + 1
-                if attempt == _ATTEMPTS:
-                    raise
-                time.sleep(0.1 * 2**attempt)
+            except BROKEN as error:
+                self._patience.wait(error)
 
     def _stream(self) -> None:
         with self._session.exchange(self._method) as exchange:
@@ -156,12 +156,14 @@ class _Write:
     def _take(self, answer: Any) -> None:
         """What became of the first batch that is not answered."""
         batch = self._unanswered.popleft()
-        self._answered = True
+        self._patience.succeeded()
         written = self._written
         written.created += answer.created_count
         written.updated += answer.updated_count
         written.unchanged += answer.unchanged_count
         written.revision = max(written.revision, answer.revision)
+        if answer.assigned_names:
+            written.names.update(zip(batch.nameless(), answer.assigned_names, strict=True))
         if answer.error_row_count:
             found = [RowError(batch.rows[e.row], e.field, e.description) for e in answer.errors]
             if not self._skip:
@@ -172,8 +174,7 @@ class _Write:
             right = [at for at in range(len(batch.rows)) if at not in wrong]
             if right:
                 self._again.append((batch.table.take(right), [batch.rows[at] for at in right]))
-        if self._progress is not None:
-            self._progress(written.total, self._total)
+        self._tell(written.total, self._total)
 
     def _stopped(self, found: list[RowError], rows: int) -> errors.Error:
         row, path, description = found[0]

@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 
 def executed(path: Path) -> Any:
     """The notebook with the outputs of a fresh kernel; an error in a cell is one here."""
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar shows how long things took
     notebook: Any = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,

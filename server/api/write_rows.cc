@@ -100,7 +100,9 @@ class RowErrors {
 
 std::string FieldOfRow(size_t row) { return absl::StrCat("rows[", row, "]"); }
 
-Bytes ResponseOf(int64_t number, const RowErrors& errors, const CommitResult& result) {
+// `nameless` are the operations of rows that had no name.
+Bytes ResponseOf(int64_t number, const RowErrors& errors, const CommitResult& result,
+                 const std::vector<size_t>& nameless) {
   v1::WriteRowsResponse response;
   response.set_number(number);
   errors.Tell(&response);
@@ -115,6 +117,10 @@ Bytes ResponseOf(int64_t number, const RowErrors& errors, const CommitResult& re
     response.set_created_count(created);
     response.set_updated_count(updated);
     response.set_unchanged_count(static_cast<int>(result.records.size()) - created - updated);
+    for (size_t operation : nameless) {
+      const engine::Written& written = result.records[operation];
+      response.add_assigned_names(written.resource->Name(written.version.id));
+    }
   }
   return std::make_shared<std::string>(response.SerializeAsString());
 }
@@ -143,12 +149,17 @@ class RowWriter : public ExchangeStream {
     // What is left of the rows is looked at all the same, so that all errors are told at once.
     if (!errors->empty()) commit.validate_only = true;
     if (commit.operations.empty() && !errors->empty()) {
-      return done(ResponseOf(batch.number(), *errors, {}));
+      return done(ResponseOf(batch.number(), *errors, {}, {}));
     }
-    engine_.Write(std::move(commit), [done = std::move(done), errors, number = batch.number()](
+    std::vector<size_t> nameless;
+    for (size_t i = 0; i < commit.operations.size() && !commit.validate_only; ++i) {
+      if (commit.operations[i].id.empty()) nameless.push_back(i);
+    }
+    engine_.Write(std::move(commit), [done = std::move(done), errors, number = batch.number(),
+                                      nameless = std::move(nameless)](
                                          absl::StatusOr<CommitResult> result) mutable {
       if (!result.ok() && errors->empty()) return done(result.status());
-      done(ResponseOf(number, *errors, result.ok() ? *result : CommitResult()));
+      done(ResponseOf(number, *errors, result.ok() ? *result : CommitResult(), nameless));
     });
   }
 

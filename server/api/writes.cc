@@ -160,6 +160,7 @@ Bytes BatchWriteResponseOf(const CommitResult& result) {
     out->set_uid(written.version.uid);
     out->set_etag(engine::Etag(written.version));
     out->set_revision(written.version.since);
+    out->set_kind(static_cast<v1::RecordChange::Kind>(written.change));
   }
   return std::make_shared<std::string>(response.SerializeAsString());
 }

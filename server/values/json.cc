@@ -49,6 +49,7 @@ struct Plan {
   enum class Form { kObject, kTimestamp, kDuration, kFieldMask, kWrapper };
   Form form = Form::kObject;
   std::vector<PlannedField> fields;  // by key
+  std::vector<PlannedField> by_number;
 };
 
 Plan::Form FormOf(const Descriptor* type) {
@@ -92,6 +93,9 @@ class Plans {
           {field, absl::StrCat("\"", field->name(), "\":"), !etag && !OutputOnly(field),
            field->message_type() == nullptr ? nullptr : Make(field->message_type())});
     }
+    plan->by_number = plan->fields;
+    std::sort(plan->by_number.begin(), plan->by_number.end(),
+              [](const auto& a, const auto& b) { return a.field->number() < b.field->number(); });
     std::sort(plan->fields.begin(), plan->fields.end(),
               [](const auto& a, const auto& b) { return a.field->name() < b.field->name(); });
     return plan;
@@ -143,6 +147,20 @@ void AppendFloat(Float value, std::string* out) {
     if (value < 0) out->push_back('-');
     AppendDecimal(digits, exponent + 1, out);
   }
+}
+
+// As Python's repr, `"NaN"` and the like but for that.
+template <typename Float>
+void AppendRepr(Float value, std::string* out) {
+  if (!std::isfinite(value)) return AppendFloat(value, out);
+  const double size = std::abs(static_cast<double>(value));
+  const bool fixed = size == 0 || (size >= 1e-4 && size < 1e16);
+  char buffer[40];
+  char* end = std::to_chars(buffer, buffer + sizeof buffer, value,
+                            fixed ? std::chars_format::fixed : std::chars_format::scientific)
+                  .ptr;
+  out->append(buffer, end);
+  if (fixed && std::find(buffer, end, '.') == end) out->append(".0");
 }
 
 template <typename Integer>
@@ -244,7 +262,7 @@ class Writer {
     const Reflection& reflection = *message.GetReflection();
     out_->push_back('{');
     bool first = true;
-    for (const PlannedField& field : plan.fields) {
+    for (const PlannedField& field : which_ == JsonOf::kForPeople ? plan.by_number : plan.fields) {
       if (which_ == JsonOf::kContent && !field.content) continue;
       const bool set = field.field->is_repeated() ? reflection.FieldSize(message, field.field) > 0
                                                   : reflection.HasField(message, field.field);
@@ -290,9 +308,9 @@ class Writer {
       case FieldDescriptor::CPPTYPE_UINT64:
         return AppendInteger(reflection.GetRepeatedUInt64(message, f, i), true, out_);
       case FieldDescriptor::CPPTYPE_DOUBLE:
-        return AppendFloat(reflection.GetRepeatedDouble(message, f, i), out_);
+        return WriteFloat(reflection.GetRepeatedDouble(message, f, i));
       case FieldDescriptor::CPPTYPE_FLOAT:
-        return AppendFloat(reflection.GetRepeatedFloat(message, f, i), out_);
+        return WriteFloat(reflection.GetRepeatedFloat(message, f, i));
       case FieldDescriptor::CPPTYPE_BOOL:
         out_->append(reflection.GetRepeatedBool(message, f, i) ? "true" : "false");
     }
@@ -320,9 +338,9 @@ class Writer {
       case FieldDescriptor::CPPTYPE_UINT64:
         return AppendInteger(reflection.GetUInt64(message, f), true, out_);
       case FieldDescriptor::CPPTYPE_DOUBLE:
-        return AppendFloat(reflection.GetDouble(message, f), out_);
+        return WriteFloat(reflection.GetDouble(message, f));
       case FieldDescriptor::CPPTYPE_FLOAT:
-        return AppendFloat(reflection.GetFloat(message, f), out_);
+        return WriteFloat(reflection.GetFloat(message, f));
       case FieldDescriptor::CPPTYPE_BOOL:
         out_->append(reflection.GetBool(message, f) ? "true" : "false");
     }
@@ -378,6 +396,12 @@ class Writer {
     }
   }
 
+  template <typename Float>
+  void WriteFloat(Float value) {
+    if (which_ == JsonOf::kForPeople) return AppendRepr(value, out_);
+    AppendFloat(value, out_);
+  }
+
   void WriteText(const FieldDescriptor* field, const std::string& text) {
     if (field->type() == FieldDescriptor::TYPE_BYTES) {
       absl::StrAppend(out_, "\"", absl::Base64Escape(text), "\"");
@@ -430,6 +454,8 @@ std::string ElementToJson(const Message& message, const FieldDescriptor* field, 
 }
 
 void AppendJsonNumber(double value, std::string* out) { AppendFloat(value, out); }
+
+void AppendReal(double value, std::string* out) { AppendRepr(value, out); }
 
 void AppendJsonString(absl::string_view text, std::string* out) {
   static constexpr char kHex[] = "0123456789abcdef";

@@ -19,6 +19,7 @@ enum class JsonOf {
   kEverything,
   kContent,  // without OUTPUT_ONLY fields at any depth, and without a record's etag: what a caller
              // may write
+  kForPeople,  // everything, but fields in the order of their numbers and reals as Python has them
 };
 
 // Of messages compiled into this binary: what is known of their types is kept for good.
@@ -35,6 +36,8 @@ std::string ElementToJson(const google::protobuf::Message& message,
 
 // A number as ECMAScript writes it; `"NaN"` and `"Infinity"` as ProtoJSON has them.
 void AppendJsonNumber(double value, std::string* out);
+// The same as Python writes it, with a point or an exponent: 53.0, 1e+16.
+void AppendReal(double value, std::string* out);
 // A text in quotes.
 void AppendJsonString(absl::string_view text, std::string* out);
 // Whether `a` comes before `b` by UTF-16 code units; both are UTF-8.

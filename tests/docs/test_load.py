@@ -1,11 +1,9 @@
 """Every file, command and program in docs/load.md, in its order."""
 
-import os
 import pathlib
 import re
-import shlex
-import subprocess
-import sys
+
+from docs.test_query import parts, run
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = (ROOT / "docs/load.md").read_text()
@@ -14,34 +12,13 @@ FILES = {"csv": "people.csv", "yaml": "mapping.yaml"}
 
 
 def test_the_page_is_true(tmp_path: pathlib.Path) -> None:
-    path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
-    ran = 0
     for language, block in BLOCK.findall(PAGE):
         if language in FILES:
             (tmp_path / FILES[language]).write_text(block, encoding="utf-8")
-            continue
-        assert language in ("console", "python")
-        if language == "python":
-            commands = [([sys.executable, "-c", block], None)]
-        else:
-            parts = [part.partition("\n") for part in block.split("$ ")[1:]]
-            commands = [(shlex.split(command), shown) for command, _, shown in parts]
-        for command, shown in commands:
-            if command[0] == "detente":
-                command = [sys.executable, "-m", *command]
-            done = subprocess.run(
-                command,
-                cwd=tmp_path,
-                env=os.environ | {"PATH": path},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            assert shown is None or done.stdout == shown, command
-            assert shown is not None or done.returncode == 0, done.stdout
-            ran += 1
-    assert ran == 4
+    found = parts(BLOCK.sub(lambda block: "" if block[1] in FILES else block[0], PAGE))
+    for command, shown in found:
+        assert run(command, tmp_path) == shown, command
+    assert len(found) == 4
 
 
 def test_links_lead_somewhere() -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from detente import _contract, errors, frames, loading, testing
+from detente import _again, _contract, errors, frames, loading, testing
 from detente._contract import is_repeated
 from google.protobuf import json_format, timestamp_pb2
 from google.type import date_pb2
@@ -256,7 +256,7 @@ def test_a_stream_goes_on_where_it_broke(
 
     rows_read = frames.read(session, db.persons.list()._request, (), False)
     monkeypatch.setattr(type(session), "stream", lambda self, *a: breaking(*a))
-    monkeypatch.setattr(frames.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(_again.time, "sleep", lambda seconds: None)
     assert rows_read.table().equals(whole)
     assert calls[0] == 0
     assert 0 < calls[1] < calls[2] <= whole.num_rows
@@ -272,7 +272,7 @@ def test_a_stream_that_stays_broken(
     listing = kept.persons.list()
     rows_read = frames.read(kept._session, listing._request, (), False)
     monkeypatch.setattr(type(kept._session), "stream", broken)
-    monkeypatch.setattr(frames.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(_again.time, "sleep", lambda seconds: None)
     with pytest.raises(errors.UnavailableError):
         rows_read.table()
 

@@ -16,6 +16,7 @@ import pyarrow.parquet
 import pytest
 from detente import loading
 from detente._load import limits, write
+from detente._session import Session
 from detente.loading import LoadError
 from python.cli_test import bad, good, run
 
@@ -177,6 +178,35 @@ def test_stop_writes_nothing_and_skip_the_right_rows(db: detente.Database) -> No
     assert (report.created, report.bad_rows, report.revision) == (2250, 250, db.revision)
     assert marks[-1] == (2250, 2250)
     assert db.persons.list().count() == 2250
+
+
+def test_what_one_commit_takes_is_not_checked_before(
+    db: detente.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is all or nothing by itself; where it is refused, the check finds all that is wrong."""
+    checks: list[bool] = []
+    call = Session.call
+
+    def watched(self: Session, method: Any, request: Any) -> Any:
+        if method.path.endswith("/BatchWrite"):
+            checks.append(request.validate_only)
+        return call(self, method, request)
+
+    monkeypatch.setattr(Session, "call", watched)
+    rows = [{"id": f"x{n}", "name": "Test Person", "citizen": "BY"} for n in range(1000)]
+    mapping = {"id": "{id}", "fields": {"display_name": "name", "nationalities": "citizen"}}
+    wrong = [*rows[:-2], rows[-2] | {"citizen": "Belarus"}, rows[-1] | {"citizen": "by"}]
+    with pytest.raises(LoadError, match="2 problems, nothing is loaded"):
+        db.load(wrong, "persons", mapping=mapping)
+    assert checks == [False, True, True]  # the last one of those that are left
+    assert (db.revision, db.persons.list().count()) == (0, 0)
+    checks.clear()
+    assert db.load(rows, "persons", mapping=mapping).created == 1000
+    assert checks == [False]
+    checks.clear()
+    report = db.load([*rows, rows[0] | {"id": "y"}], "persons", mapping=mapping)
+    assert (report.created, report.unchanged) == (1, 1000)
+    assert checks == [True, True, False, False]
 
 
 def test_what_the_server_refuses_is_told_by_row_and_column(db: detente.Database) -> None:

@@ -281,6 +281,24 @@ def test_a_frame_that_shares_its_texts(db: detente.Database) -> None:
         assert db.persons.list().count() == count
 
 
+def test_names_that_the_server_gave(db: detente.Database) -> None:
+    """By row of the data, over batches, wrong rows between them and rows that have a name."""
+    count = 2_500
+    texts: list[str | None] = [f"Test Person {n}" for n in range(count)]
+    ids: list[str | None] = [None] * count
+    ids[3], ids[2_000] = "three", "two-thousand"
+    texts[1_700] = "x" * 70_000
+    table = pa.table({"id": pa.array(ids, pa.string()), "display_name": texts})
+    written = db.write("persons", table, on_error="skip")
+    assert (written.created, written.skipped) == (count - 1, 1)
+    assert set(written.names) == set(range(count)) - {3, 1_700, 2_000}
+    found = {record.name: record.display_name for record in db.persons.list()}
+    assert {row: found[name] for row, name in written.names.items()} == {
+        row: texts[row] for row in written.names
+    }
+    assert db.write("persons", table.slice(0, 10), validate_only=True).names == {}
+
+
 def test_progress(db: detente.Database) -> None:
     seen: list[tuple[int, int | None]] = []
     db.write("persons", persons(2_500), progress=lambda done, total: seen.append((done, total)))

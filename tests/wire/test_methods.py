@@ -885,6 +885,9 @@ def test_batch_write(records: Collection, its_world: World) -> None:
     expected = [f"{collection}/{record_id}", changed.name, deleted.name, gone.name]
     names = [r.name for r in answer.results]
     assert names[:1] + names[2:] == expected
+    kinds = answer.results[0].DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number
+    became = [kinds[result.kind].name for result in answer.results]
+    assert became == ["CREATED", "CREATED", "UPDATED", "DELETED", "UNDELETED"]
     for result in answer.results:
         got = records.get(result.name)
         assert (got.uid, got.etag, got.revision) == (result.uid, result.etag, answer.revision)

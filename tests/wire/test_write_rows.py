@@ -107,6 +107,27 @@ def test_a_batch_with_a_wrong_row_is_not_written_and_the_stream_goes_on(client: 
     assert not answer.persons
 
 
+def test_names_that_the_server_gave_are_told(client: Client) -> None:
+    """Of rows without one alone, and the same ones where a batch is sent again."""
+    given = new_id("p")
+    rows = {"id": [None, given, ""], "display_name": ["Test Person 1", None, "Test Person 3"]}
+    begin = start()
+    (answer,) = answers(client, begin, batch(0, rows))
+    assert answer.created_count == 3
+    first, third = answer.assigned_names
+    people = client.of("persons")
+    assert people.get(first).display_name == "Test Person 1"
+    assert people.get(third).display_name == "Test Person 3"
+    (again,) = answers(client, begin, batch(0, rows))
+    assert again == answer
+    (checked,) = answers(client, start(validate_only=True), batch(0, rows))
+    assert (checked.created_count, list(checked.assigned_names)) == (2, [])
+    (named,) = answers(client, start(), batch(0, {"name": [first, third]}))
+    assert (named.unchanged_count, list(named.assigned_names)) == (2, [])
+    (wrong,) = answers(client, start(), batch(0, rows | {"gender": ["FEMAL", None, None]}))
+    assert (wrong.error_row_count, list(wrong.assigned_names)) == (1, [])
+
+
 def test_at_most_five_errors_of_a_row(client: Client) -> None:
     names = pa.array([[{"id": f"B {n}"} for n in range(9)], [{"full": "A. B."}]])
     (answer,) = answers(client, start(), batch(0, {"id": ["A b", new_id()], "names": names}))

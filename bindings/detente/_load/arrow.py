@@ -8,13 +8,14 @@ from typing import Any
 from detente._load import limits
 from detente._load.faults import FileError
 from detente._load.rows import MEMORY, Bad, Options, Row, check_header
+from detente.frames import arrow
 
 _ROWS = 1_000  # that are Python's at a time
 
 
 def parquet_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
     """The rows of a Parquet file."""
-    pyarrow = _pyarrow(file)
+    pyarrow = arrow()
     parquet: Any = importlib.import_module("pyarrow.parquet")
     try:
         with parquet.ParquetFile(path) as opened:
@@ -33,7 +34,7 @@ def parquet_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]
 
 def ipc_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
     """The rows of an Arrow IPC file or stream."""
-    pyarrow = _pyarrow(file)
+    pyarrow = arrow()
     try:
         with pyarrow.memory_map(str(path)) as source:
             try:
@@ -49,22 +50,13 @@ def ipc_rows(path: Path, options: Options, file: str) -> Iterator[Row | Bad]:
 
 def stream_rows(source: Any, options: Options) -> Iterator[Row | Bad]:
     """The rows of what has `__arrow_c_stream__`."""
-    pyarrow = _pyarrow(MEMORY)
+    pyarrow = arrow()
     try:
         reader = pyarrow.RecordBatchReader.from_stream(source)
         yield from _rows(reader, reader.schema, options, MEMORY)
     except pyarrow.ArrowException as error:
         told = str(error).partition("\n")[0]
         raise FileError(MEMORY, f"no stream of Arrow: {told}", "give a list of dicts") from None
-
-
-def _pyarrow(file: str) -> Any:
-    try:
-        pyarrow: Any = importlib.import_module("pyarrow")
-    except ImportError:
-        raise FileError(file, "pyarrow is not installed", "pip install 'pyarrow>=26,<27'") from None
-    importlib.import_module("pyarrow.ipc")
-    return pyarrow
 
 
 def _rows(batches: Iterable[Any], schema: Any, options: Options, file: str) -> Iterator[Row | Bad]:

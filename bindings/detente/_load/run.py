@@ -17,7 +17,8 @@ from detente._load.merge import merge
 from detente._load.report import LoadError, Report
 from detente._load.rows import Bad, Options, Row
 from detente._load.spool import Spool
-from detente._load.write import Progress, Writer
+from detente._load.write import Writer
+from detente._progress import Progress, told
 from detente.database import Database
 
 FIRST = 5  # records that a dry run shows
@@ -33,7 +34,7 @@ def load(
     dry_run: bool,
     on_error: str,
     reason: str,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Report:
     """See `Database.load`."""
     if on_error not in ("stop", "skip"):
@@ -49,11 +50,9 @@ def load(
                 report.first = _first(spool)
                 writer.check()
                 return report
-            if stop and not report.problem_count:
-                writer.check()
-                report.unchanged = 0
             if not (stop and report.problem_count):
-                writer.write(progress)
+                with told(progress, "load") as tell:
+                    (writer.write_all if stop else writer.write)(tell)
     except FileError as fault:
         report.tell_first(fault.problem)
         if not dry_run:

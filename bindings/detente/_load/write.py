@@ -1,7 +1,9 @@
 """Records written in batches, and what the server refuses told by row and column."""
 
+import contextlib
+import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from detente import _contract, errors, loading
@@ -9,9 +11,8 @@ from detente._load.faults import Problem, shown
 from detente._load.mapping import Loading
 from detente._load.report import Report
 from detente._load.spool import Kept, Spool
+from detente._progress import Tell
 from detente.database import Batch, Database
-
-Progress = Callable[[int, int], None]
 
 _OPERATION = re.compile(r"operations\[(\d+)\]\.?(?:update\.record)?\.?(.*)")
 _KEYS = re.compile(r"\[[^\]]*\]")
@@ -48,7 +49,20 @@ class Writer:
         for part in _parts(self._spool.waiting()):
             self._report.unchanged += len(self._send(part, validate_only=True))
 
-    def write(self, progress: Progress | None) -> None:
+    def write_all(self, tell: Tell) -> None:
+        """Writes all records, or none where the server refuses one; all of those are told."""
+        parts = list(itertools.islice(_parts(self._spool.waiting()), 2))
+        if len(parts) == 1:  # a commit is all or nothing by itself
+            with contextlib.suppress(*_REFUSALS):
+                self._commit(parts[0], validate_only=False)
+                tell(self._report.total, self._report.total)
+                return
+        self.check()
+        self._report.unchanged = 0
+        if not self._report.problem_count:
+            self.write(tell)
+
+    def write(self, tell: Tell) -> None:
         """Writes all records; those that the server refuses are told.
 
         A record that refers to one which comes later waits for it.
@@ -61,8 +75,7 @@ class Writer:
             self._stuck.clear()
             for part in _parts(self._spool.waiting(backwards)):
                 self._send(part, validate_only=False)
-                if progress is not None:
-                    progress(self._report.total, total)
+                tell(self._report.total, total)
             if not self._stuck:
                 return
             backwards = not backwards  # a chain of records is written in one pass of the two
@@ -72,12 +85,8 @@ class Writer:
     def _send(self, part: list[Kept], *, validate_only: bool) -> list[Kept]:
         """Writes as many of the records as can be; gives those."""
         while part:
-            batch = self._db.batch(reason=self._reason, validate_only=validate_only)
-            for item in part:
-                _add(batch, item)
             try:
-                with batch:
-                    pass
+                self._commit(part, validate_only=validate_only)
             except _REFUSALS as error:
                 refused = self._refused(error, part, validate_only)
                 if refused is None and len(part) == 1:
@@ -92,11 +101,16 @@ class Writer:
                     return part
                 part = [item for index, item in enumerate(part) if index not in refused]
                 continue
-            if not validate_only:
-                loading.count(self._db, batch, self._report)
-                self._spool.mark(part)
             return part
         return part
+
+    def _commit(self, part: list[Kept], *, validate_only: bool) -> None:
+        with self._db.batch(reason=self._reason, validate_only=validate_only) as batch:
+            for item in part:
+                _add(batch, item)
+        if not validate_only:
+            loading.count(batch, self._report)
+            self._spool.mark(part)
 
     def _refused(
         self, error: errors.Error, part: list[Kept], validate_only: bool
