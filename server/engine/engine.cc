@@ -322,7 +322,25 @@ absl::Status Engine::Prepare(CommitRequest& request) {
     if (!wrong.ok() && request.wrong) request.wrong(i, wrong);
     Collect(wrong, &status);
   }
+  if (status.ok()) PrepareCreations(request);
   return status;
+}
+
+// Most of what a new record costs but for the store. Whether it is new is asked again by the
+// writer.
+void Engine::PrepareCreations(CommitRequest& request) {
+  for (Operation& operation : request.operations) {
+    bool is_new = operation.kind == Operation::Kind::kCreate;
+    if (operation.kind == Operation::Kind::kUpdate && operation.allow_missing) {
+      auto reader = LeaseReader();
+      auto stored = reader.ok()
+                        ? (*reader)->Get(operation.resource->collection, operation.id, kNewest)
+                        : reader.status();
+      is_new = stored.ok() && !stored->has_value();
+    }
+    // What is wrong with it is told by the writer, if it is new then.
+    if (is_new) PrepareCreation(operation).IgnoreError();
+  }
 }
 
 void Engine::Write(CommitRequest request, Done done) {

@@ -15,6 +15,7 @@ import get
 import history
 import query
 import report
+import write_rows
 
 BENCHMARKS = {
     "get": get.run,
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "history": history.run,
     "query": query.run,
     "frames": frames.run,
+    "write_rows": write_rows.run,
     "python": from_python.run,
 }
 
