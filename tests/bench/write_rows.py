@@ -63,7 +63,7 @@ def _reader(path: pathlib.Path) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(file.schema, batches())
 
 
-def _own_memory(pid: int | str) -> float:
+def own_memory(pid: int | str) -> float:
     """MiB that no file backs."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("RssAnon:")[2].split()[0]) / 1024
@@ -85,8 +85,8 @@ def run(rounds: int, rows: int = ROWS) -> Result:
 
             def look(done: int, total: int | None) -> None:
                 if done % max(rows // 20, 1000) == 0:
-                    server_mib.append(_own_memory(server.process.pid))
-                    client_mib.append(_own_memory("self"))
+                    server_mib.append(own_memory(server.process.pid))
+                    client_mib.append(own_memory("self"))
 
             before = server.cpu_seconds(), resource.getrusage(resource.RUSAGE_SELF)
             start = time.perf_counter()
