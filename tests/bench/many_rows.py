@@ -140,7 +140,7 @@ def run(rounds: int, rows: int = ROWS) -> Result:
         writer.done.set()
         writer.join()
         check(found == expected, f"beside commits: {found}, not {expected}")
-        check(writer.commits > 100, f"only {writer.commits} commits were made meanwhile")
+        check(writer.commits >= 10, f"only {writer.commits} commits were made meanwhile")
         check(db.revision > revision, "nothing was written")
     return Result(
         "many_rows",
