@@ -6,6 +6,7 @@
 
 #include "api/request.h"
 #include "error/error.h"
+#include "store/record.h"
 
 namespace detente::api {
 namespace {
@@ -15,10 +16,10 @@ constexpr size_t kMaxHeldBytes = size_t{2} << 20;
 constexpr int64_t kMaxHeld = 10'000;
 constexpr int64_t kGrowth = 4;
 
-// Whether the store's conditions are the filter, of such a version.
-bool IsExact(const Selected& selected, const store::Version& version) {
-  return version.superseded ? selected.lowered.past_exact : selected.lowered.heads_exact;
-}
+struct Held {
+  std::string record;
+  bool exact;  // the store's conditions are the filter, of such a version
+};
 
 }  // namespace
 
@@ -48,33 +49,34 @@ absl::StatusOr<Selected> SelectedOf(const Call& call, const engine::Resource& re
 }
 
 absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
-                           const Selected& selected, int64_t size, VersionVisitor visit) {
+                           const Selected& selected, int64_t size, RecordVisitor visit) {
   store::Selection selection = selected.selection;
   selection.limit = size;
   while (true) {
-    std::vector<store::Version> held;
+    std::vector<Held> held;
     size_t bytes = 0;
-    absl::Status status = call.engine.Select(resource, selection, [&](store::Version& version) {
-      bytes += version.payload.size();
-      held.push_back(std::move(version));
+    absl::Status status = call.engine.Select(resource, selection, [&](const store::Row& row) {
+      bytes += row.record.size();
+      held.push_back({std::string(row.record), row.superseded ? selected.lowered.past_exact
+                                                              : selected.lowered.heads_exact});
       return bytes < kMaxHeldBytes;
     });
     // The last one that was looked at is gone.
     const bool went_on = selection.after != selected.selection.after;
     if (went_on && ReasonOf(status) == v1::RECORD_NOT_FOUND) return EndedByErasure();
     if (!status.ok()) return status;
-    for (store::Version& version : held) {
+    for (const Held& row : held) {
       // A look at one record may take long.
       if (status = CheckCall(call.context); !status.ok()) return status;
-      selection.after = version.id;
+      selection.after = std::string(store::IdOfRecord(row.record));
       std::unique_ptr<google::protobuf::Message> record;
-      if (!IsExact(selected, version)) {
-        auto parsed = engine::ParseRecord(resource, version);
+      if (!row.exact) {
+        auto parsed = engine::ParseRecord(resource, row.record);
         if (!parsed.ok()) return parsed.status();
         if (!selected.filter.Matches(**parsed)) continue;
         record = *std::move(parsed);
       }
-      if (!visit(version, std::move(record))) return absl::OkStatus();
+      if (!visit(row.record, std::move(record))) return absl::OkStatus();
     }
     if (static_cast<int64_t>(held.size()) < selection.limit && bytes < kMaxHeldBytes) {
       return absl::OkStatus();
@@ -92,7 +94,7 @@ absl::StatusOr<int64_t> CountSelected(const Call& call, const engine::Resource& 
   unordered.selection.after.clear();
   int64_t count = 0;
   absl::Status status =
-      VisitSelected(call, resource, unordered, kMaxHeld, [&](auto&, auto) { return ++count > 0; });
+      VisitSelected(call, resource, unordered, kMaxHeld, [&](auto, auto) { return ++count > 0; });
   if (!status.ok()) return status;
   return count;
 }

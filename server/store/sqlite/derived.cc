@@ -86,8 +86,7 @@ std::string HasValue(const Column& column, absl::string_view name) {
 
 void CollectionSql::NameDerived() {
   const std::string& collection = table.collection;
-  std::string columns, names, places, more;
-  int place = 2;  // after the number
+  std::string columns, names, more;
   key_names = {"id", "uid", "since", "create_time", "update_time", "delete_time"};
   for (const Column& column : table.columns) {
     const std::string name = Quoted(column.name);
@@ -95,11 +94,10 @@ void CollectionSql::NameDerived() {
     absl::StrAppend(&more, ", ?");
     absl::StrAppend(&columns, ", ", name, " ", TypeName(column.type));
     absl::StrAppend(&names, ", ", name);
-    absl::StrAppend(&places, ", ?", place++);
   }
   auto text = [&](absl::string_view sql) {
     return absl::StrReplaceAll(
-        sql, {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", places}, {"$4", more}});
+        sql, {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", more}});
   };
   drop_derived = text(
       "DROP TABLE IF EXISTS keys_$0; DROP TABLE IF EXISTS past_keys_$0; "
@@ -111,17 +109,16 @@ void CollectionSql::NameDerived() {
       absl::StrAppend(&index_derived, IndexOf(collection, table.columns, i));
     }
   }
+  // Not what each write does: SQLite would keep a journal of it.
   derive = text("INSERT OR REPLACE INTO keys_$0 (num, " DETENTE_ROW_COLUMNS
-                "$2) SELECT num, " DETENTE_ROW_COLUMNS "$3 FROM head_$0 WHERE num = ?1");
-  derive_past =
-      text("INSERT OR REPLACE INTO past_keys_$0 (num, " DETENTE_ROW_COLUMNS
-           ", until$2) SELECT num, " DETENTE_ROW_COLUMNS ", until$3 FROM past_$0 WHERE num = ?1");
-  // No INSERT ... SELECT for what each write does: SQLite would keep a journal of it.
+                "$2) VALUES (?, ?, ?, ?, ?, ?, ?$3)");
+  derive_past = text("INSERT OR REPLACE INTO past_keys_$0 (num, until, " DETENTE_ROW_COLUMNS
+                     "$2) VALUES (?, ?, ?, ?, ?, ?, ?, ?$3)");
   insert_keys =
-      text("INSERT INTO keys_$0 (num, " DETENTE_ROW_COLUMNS "$2) VALUES (?, ?, ?, ?, ?, ?, ?$4)");
+      text("INSERT INTO keys_$0 (num, " DETENTE_ROW_COLUMNS "$2) VALUES (?, ?, ?, ?, ?, ?, ?$3)");
   keys = text("SELECT " DETENTE_ROW_COLUMNS "$2 FROM keys_$0 WHERE num = ?1");
   insert_past_keys = text("INSERT INTO past_keys_$0 (num, until, " DETENTE_ROW_COLUMNS
-                          "$2) VALUES (?, ?, ?, ?, ?, ?, ?, ?$4)");
+                          "$2) VALUES (?, ?, ?, ?, ?, ?, ?, ?$3)");
   underived = text("SELECT " DETENTE_VERSION_COLUMNS
                    " FROM head_$0 WHERE num > "
                    "(SELECT coalesce(max(num), 0) FROM keys_$0) ORDER BY num");
@@ -213,8 +210,9 @@ absl::Status SqliteSession::Underived(absl::string_view collection,
       auto row = (*list)->Step("read");
       if (!row.ok()) return row.status();
       if (!*row) break;
-      Version version = (*list)->ReadVersion();
-      if (!visit(version)) return absl::OkStatus();
+      auto version = (*list)->ReadVersion();
+      if (!version.ok()) return version.status();
+      if (!visit(*version)) return absl::OkStatus();
     }
   }
   return absl::OkStatus();
@@ -224,18 +222,9 @@ absl::Status SqliteSession::PutDerived(absl::string_view collection, absl::strin
                                        Revision since, const Derived& derived) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
-  for (const bool past : {false, true}) {
-    int64_t number = 0;
-    {
-      DETENTE_PREPARE(find, db_, (past ? (*sql)->past_number : (*sql)->head_number).c_str());
-      auto row = find.Bind(id).Bind(since).Step("read");
-      if (!row.ok()) return row.status();
-      if (*row) number = find.Int(0);
-    }
-    if (number == 0) continue;
-    if (absl::Status s = Derive(**sql, past, number, derived); !s.ok()) return s;
-  }
-  return absl::OkStatus();
+  return EachNumbered(**sql, id, since, [&](bool past, int64_t number) {
+    return Derive(**sql, past, number, derived);
+  });
 }
 
 absl::Status SqliteSession::EndDeriving(absl::string_view collection) {
@@ -253,12 +242,15 @@ absl::Status SqliteSession::EndDeriving(absl::string_view collection) {
 // What stands beside the row `number` of head_X or past_X.
 absl::Status SqliteSession::Derive(const CollectionSql& sql, bool past, int64_t number,
                                    const Derived& derived) {
+  Revision until = 0;
+  auto version = GetNumbered(sql, past, number, &until);
+  if (!version.ok()) return version.status();
   {
     DETENTE_PREPARE(put, db_, (past ? sql.derive_past : sql.derive).c_str());
     put.Bind(number);
-    for (size_t i = 0; i < sql.table.columns.size(); ++i) {
-      put.BindValue(derived.columns.empty() ? sql.table.columns[i].empty : derived.columns[i]);
-    }
+    if (past) put.Bind(until);
+    const std::vector<Value> values = KeysOf(sql, *version, derived);
+    for (const Value& value : values) put.BindValue(value);
     if (absl::Status s = put.Run(); !s.ok()) return s;
   }
   IndexWords(sql, past, number, derived);
@@ -346,27 +338,6 @@ absl::Status SqliteSession::ChangeLists(const CollectionSql& sql, int64_t number
         return s;
       }
     }
-  }
-  return absl::OkStatus();
-}
-
-// What an erasure leaves beside the rows of `id`, which have their new id already.
-absl::Status SqliteSession::ClearDerived(const CollectionSql& sql, absl::string_view id) {
-  std::vector<std::pair<bool, int64_t>> rows;
-  for (const bool past : {false, true}) {
-    auto list = db_.Once(absl::StrCat("SELECT num FROM ", past ? "past_" : "head_",
-                                      sql.table.collection, " WHERE id = ?1"));
-    if (!list.ok()) return list.status();
-    (*list)->Bind(id);
-    while (true) {
-      auto row = (*list)->Step("read");
-      if (!row.ok()) return row.status();
-      if (!*row) break;
-      rows.emplace_back(past, (*list)->Int(0));
-    }
-  }
-  for (const auto& [past, number] : rows) {
-    if (absl::Status s = Derive(sql, past, number, {}); !s.ok()) return s;
   }
   return absl::OkStatus();
 }

@@ -105,19 +105,8 @@ bool SelectionRun::Check() {
 }
 
 absl::Status SqliteSession::AddFunctions() {
-  struct Function {
-    const char* name;
-    int arguments;
-    void (*call)(sqlite3_context*, int, sqlite3_value**);
-  };
-  for (const Function& function : {Function{"matches_wildcard", 2, MatchesWildcard},
-                                   Function{"possibly_within", 3, PossiblyWithin}}) {
-    const int code = sqlite3_create_function_v2(db_.db(), function.name, function.arguments,
-                                                SQLITE_UTF8 | SQLITE_DETERMINISTIC, &run_,
-                                                function.call, nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db_.db()));
-  }
-  return absl::OkStatus();
+  absl::Status status = db_.AddFunction("matches_wildcard", 2, MatchesWildcard, &run_);
+  return status.ok() ? db_.AddFunction("possibly_within", 3, PossiblyWithin, &run_) : status;
 }
 
 // One collection's rows as a selection sees them. Made within the read transaction that the
@@ -157,7 +146,8 @@ class SelectionSql {
     return sql;
   }
 
-  // num, whether it is of a past version, and the keys of the order, of at most `limit` rows.
+  // num of at most `limit` rows; where they are not all heads, whether it is of a past version, and
+  // the keys of the order.
   absl::StatusOr<std::optional<Sql>> Keys(Pass pass, const std::vector<Value>& after,
                                           int64_t limit) const {
     const PassSql in = CompilePass(pass, selection_.order, table_);
@@ -173,9 +163,9 @@ class SelectionSql {
         from->text += " AND ";
         from->Add(*rest);
       }
-      absl::StrAppend(&sql.text, past ? " UNION ALL " : "", "SELECT k.num AS num, ", past ? 1 : 0,
-                      " AS past");
+      absl::StrAppend(&sql.text, past ? " UNION ALL " : "", "SELECT k.num AS num");
       if (!newest_) {
+        sql.text += past ? ", 1" : ", 0";
         for (const std::string& key : in.keys) absl::StrAppend(&sql.text, ", ", key);
       }
       sql.Add(*from);
@@ -192,12 +182,10 @@ class SelectionSql {
     return sql;
   }
 
-  // The versions themselves, where they are all heads: a sorter never holds their payloads.
+  // The records themselves, where they are all heads: a sorter never holds them.
   Sql Heads(Sql keys) const {
     keys.text = absl::StrCat(
-        "SELECT head.id, head.uid, head.since, head.create_time, head.update_time, "
-        "head.delete_time, head.payload, head.salt FROM (",
-        keys.text, ") AS found CROSS JOIN head_", table_.collection,
+        "SELECT head.record FROM (", keys.text, ") AS found CROSS JOIN head_", table_.collection,
         " AS head ON head.num = found.num");
     return keys;
   }
@@ -296,9 +284,8 @@ absl::Status SqliteSession::EachPass(const Selection& selection, SelectionSql& s
 }
 
 absl::Status SqliteSession::Select(absl::string_view collection, const Selection& selection,
-                                   absl::FunctionRef<bool(Version&)> visit) {
+                                   absl::FunctionRef<bool(const Row&)> visit) {
   return Selected(collection, selection, [&](const CollectionSql& sql, SelectionSql& select) {
-    Version version;
     return EachPass(selection, select, [&](const Sql& text, int64_t* left) -> absl::Status {
       auto prepared = db_.PrepareText(text.text);
       if (!prepared.ok()) return prepared.status();
@@ -308,18 +295,18 @@ absl::Status SqliteSession::Select(absl::string_view collection, const Selection
         auto row = rows.Step("read");
         if (!row.ok() || !*row) return row.status();
         if (*left > 0) --*left;
+        bool go_on;
         if (select.newest()) {
-          rows.ReadVersion(&version);
+          go_on = visit({rows.View(0), false});
         } else {
-          version.superseded = rows.Int(1) != 0;
-          DETENTE_PREPARE(get, db_,
-                          (version.superseded ? sql.get_past_number : sql.get_number).c_str());
+          const bool superseded = rows.Int(1) != 0;
+          DETENTE_PREPARE(get, db_, (superseded ? sql.get_past_number : sql.get_number).c_str());
           row = get.Bind(rows.Int(0)).Step("read");
           if (!row.ok()) return row.status();
           if (!*row) return absl::DataLossError("a version is missing");
-          get.ReadVersion(&version);
+          go_on = visit({get.View(0), superseded});
         }
-        if (visit(version)) continue;
+        if (go_on) continue;
         *left = 0;
         return absl::OkStatus();
       }
