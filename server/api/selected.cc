@@ -16,6 +16,56 @@ constexpr size_t kMaxHeldBytes = size_t{2} << 20;
 constexpr int64_t kMaxHeld = 10'000;
 constexpr int64_t kGrowth = 4;
 
+// What a selection is made from: nothing else but the contract, which does not change.
+struct Texts {
+  const google::protobuf::Descriptor* type;
+  std::string filter;
+  std::string order;
+  bool show_deleted;
+
+  bool operator==(const Texts&) const = default;
+};
+
+absl::StatusOr<Selected> Read(const Texts& texts, const query::Columns& columns) {
+  auto filter = query::Filter::Parse(texts.filter, texts.type);
+  auto order = query::ParseOrder(texts.order, texts.type, columns);
+  absl::Status status = filter.status();
+  Collect(order.status(), &status);
+  if (!status.ok()) return status;
+  Selected selected;
+  selected.filter = *std::move(filter);
+  selected.lowered = selected.filter.Lower(columns, texts.show_deleted);
+  selected.selection.show_deleted = texts.show_deleted;
+  selected.selection.heads = selected.lowered.heads;
+  selected.selection.past = selected.lowered.past;
+  selected.selection.order = *std::move(order);
+  return selected;
+}
+
+// The last selections of a thread: services ask for the same ones again and again, and a short page
+// takes as long to read as its filter to understand.
+class Recent {
+ public:
+  absl::StatusOr<Selected> Find(Texts texts, const query::Columns& columns) {
+    for (const auto& [known, selected] : kept_) {
+      if (known == texts) return selected;
+    }
+    auto selected = Read(texts, columns);
+    if (selected.ok() && texts.filter.size() <= kMostBytes) {
+      if (kept_.size() < kMost) kept_.emplace_back();
+      kept_[next_++ % kMost] = {std::move(texts), *selected};
+    }
+    return selected;
+  }
+
+ private:
+  static constexpr size_t kMost = 16;
+  static constexpr size_t kMostBytes = 256;
+
+  std::vector<std::pair<Texts, Selected>> kept_;
+  size_t next_ = 0;
+};
+
 struct Held {
   std::string record;
   bool exact;  // the store's conditions are the filter, of such a version
@@ -25,26 +75,16 @@ struct Held {
 
 absl::StatusOr<Selected> SelectedOf(const Call& call, const engine::Resource& resource,
                                     bool in_groups) {
-  auto filter = query::Filter::Parse(GetString(call.request, "filter"), resource.type);
-  absl::StatusOr<std::vector<store::Order>> order;
-  order = std::vector<store::Order>();
-  if (!in_groups && FieldOf(call.request, "order_by") != nullptr) {
-    order =
-        query::ParseOrder(GetString(call.request, "order_by"), resource.type, *resource.columns);
-  }
-  absl::Status status = filter.status();
-  Collect(order.status(), &status);
-  if (!status.ok()) return status;
-  Selected selected;
-  selected.filter = *std::move(filter);
-  const bool show_deleted =
+  thread_local Recent recent;
+  const bool ordered = !in_groups && FieldOf(call.request, "order_by") != nullptr;
+  const bool deleted =
       FieldOf(call.request, "show_deleted") != nullptr && GetBool(call.request, "show_deleted");
-  selected.lowered = selected.filter.Lower(*resource.columns, show_deleted);
-  selected.selection.show_deleted = show_deleted;
-  selected.selection.heads = selected.lowered.heads;
-  selected.selection.past = selected.lowered.past;
-  selected.selection.order = *std::move(order);
-  selected.selection.check = [&context = call.context] { return CheckCall(context); };
+  auto selected = recent.Find({resource.type, GetString(call.request, "filter"),
+                               ordered ? GetString(call.request, "order_by") : "", deleted},
+                              *resource.columns);
+  if (selected.ok()) {
+    selected->selection.check = [&context = call.context] { return CheckCall(context); };
+  }
   return selected;
 }
 

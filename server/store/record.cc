@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "values/wire.h"
+
 namespace detente::store {
 namespace {
 
@@ -24,15 +26,9 @@ constexpr int64_t kMicrosPerSecond = 1'000'000;
 // Of fields 1 to 7, without the texts of names and ids: tags, lengths, numbers and times.
 constexpr size_t kMostBesideTexts = 128;
 
-char* PutVarint(uint64_t value, char* out) {
-  for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
-  *out++ = static_cast<char>(value);
-  return out;
-}
-
 char* PutNumber(Tag tag, int64_t number, char* out) {
   *out++ = static_cast<char>(tag);
-  return PutVarint(static_cast<uint64_t>(number), out);
+  return values::PutVarint(static_cast<uint64_t>(number), out);
 }
 
 char* PutText(absl::string_view text, char* out) {

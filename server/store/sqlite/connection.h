@@ -263,6 +263,7 @@ struct CollectionSql {
   std::string derive, derive_past, underived, underived_past;
   std::string insert_keys, keys, insert_past_keys;
   std::vector<std::string> key_names;  // of DETENTE_ROW_COLUMNS and the columns, quoted
+  std::string derived_marker, state;  // what says that it is all there; that, and the last revision
   std::string listed, unlist, enlist;
 
  private:

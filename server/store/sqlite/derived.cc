@@ -125,6 +125,10 @@ void CollectionSql::NameDerived() {
   underived_past = text("SELECT " DETENTE_VERSION_COLUMNS
                         " FROM past_$0 WHERE num > "
                         "(SELECT coalesce(max(num), 0) FROM past_keys_$0) ORDER BY num");
+  derived_marker = absl::StrCat(kLayout, " ", table.fingerprint);
+  state = text(
+      "SELECT (SELECT value FROM meta WHERE key = 'derived_$0'), "
+      "(SELECT max(revision) FROM commits)");
   listed = text("SELECT list, value FROM lists_$0 WHERE num = ?1 ORDER BY list, value");
   unlist = text("DELETE FROM lists_$0 WHERE list = ?1 AND value = ?2 AND num = ?3");
   enlist = text("INSERT INTO lists_$0 (list, value, num) VALUES (?1, ?2, ?3)");
@@ -140,8 +144,6 @@ absl::Status NotDerived() {
 }
 
 std::string MetaKey(absl::string_view collection) { return absl::StrCat("derived_", collection); }
-
-std::string Marker(const Table& table) { return absl::StrCat(kLayout, " ", table.fingerprint); }
 
 // Before the marker while values are being derived.
 constexpr absl::string_view kUnfinished = "unfinished ";
@@ -164,28 +166,24 @@ absl::StatusOr<bool> SqliteSession::IsDerived(absl::string_view collection) {
   if (!sql.ok()) return sql.status();
   auto marker = Meta(MetaKey(collection));
   if (!marker.ok()) return marker.status();
-  return *marker == Marker((*sql)->table);
+  return *marker == (*sql)->derived_marker;
 }
 
-absl::Status SqliteSession::CheckDerived(const Table& table) {
-  DETENTE_PREPARE(get, db_, "SELECT value FROM meta WHERE key = ?1");
-  const std::string key = MetaKey(table.collection);
-  auto row = get.Bind(key).Step("read");
-  if (!row.ok()) return row.status();
-  return *row && get.Text(0) == Marker(table) ? absl::OkStatus() : NotDerived();
+absl::Status SqliteSession::CheckDerived(const CollectionSql& sql, const Statement& state) {
+  return state.View(0) == sql.derived_marker ? absl::OkStatus() : NotDerived();
 }
 
 // In the transaction that is open.
 absl::Status SqliteSession::MakeDerived(const CollectionSql& sql) {
   absl::Status status = db_.Execute(absl::StrCat(sql.create_derived, sql.index_derived));
-  return status.ok() ? SetMeta(MetaKey(sql.table.collection), Marker(sql.table)) : status;
+  return status.ok() ? SetMeta(MetaKey(sql.table.collection), sql.derived_marker) : status;
 }
 
 absl::Status SqliteSession::BeginDeriving(absl::string_view collection) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
   const std::string key = MetaKey(collection);
-  const std::string unfinished = absl::StrCat(kUnfinished, Marker((*sql)->table));
+  const std::string unfinished = absl::StrCat(kUnfinished, (*sql)->derived_marker);
   auto marker = Meta(key);
   if (!marker.ok()) return marker.status();
   if (*marker == unfinished) return absl::OkStatus();
@@ -233,7 +231,7 @@ absl::Status SqliteSession::EndDeriving(absl::string_view collection) {
   absl::Status status = Begin();
   if (!status.ok()) return status;
   status = db_.Execute((*sql)->index_derived);
-  if (status.ok()) status = SetMeta(MetaKey(collection), Marker((*sql)->table));
+  if (status.ok()) status = SetMeta(MetaKey(collection), (*sql)->derived_marker);
   if (status.ok()) status = Commit();
   if (!status.ok()) Rollback().IgnoreError();
   return status.ok() ? Analyze() : status;

@@ -14,8 +14,6 @@
 namespace detente::store {
 namespace {
 
-constexpr char kNewestRevision[] = "SELECT revision FROM commits ORDER BY revision DESC LIMIT 1";
-
 constexpr int64_t kMostRowsOfAPage = 2'000;
 
 constexpr int kStepsBetweenChecks = 10'000;  // of SQLite's machine
@@ -251,11 +249,11 @@ absl::Status SqliteSession::Selected(
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
   // Open until the end: all that follows is of one state.
-  DETENTE_PREPARE(state, db_, kNewestRevision);
+  DETENTE_PREPARE(state, db_, (*sql)->state.c_str());
   auto row = state.Step("read");
   if (!row.ok()) return row.status();
-  const Revision newest = *row ? state.Int(0) : 0;
-  if (absl::Status s = CheckDerived((*sql)->table); !s.ok()) return s;
+  if (absl::Status s = CheckDerived(**sql, state); !s.ok()) return s;
+  const Revision newest = state.Int(1);
   // Where the view is of the newest revision, the heads are all it sees.
   SelectionSql select((*sql)->table, selection, selection.view.revision >= newest);
   const Watch watch(db_, run_, selection);

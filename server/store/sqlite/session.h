@@ -170,7 +170,8 @@ class SqliteSession : public Writer {
   absl::Status WriteWords();
   absl::Status PurgeWords();
   // derived.cc
-  absl::Status CheckDerived(const Table& table);
+  // `state`: a row of sql.state.
+  static absl::Status CheckDerived(const CollectionSql& sql, const Statement& state);
   absl::Status Derive(const CollectionSql& sql, bool past, int64_t number, const Derived& derived);
   absl::Status PutKeys(const CollectionSql& sql, int64_t number, const Version& version,
                        const Derived& derived);
