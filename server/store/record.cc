@@ -158,6 +158,10 @@ absl::Status ReadRecord(absl::string_view record, Version* version) {
 
 absl::string_view IdOfRecord(absl::string_view record) {
   absl::string_view name;
+  // Of most: a name of less than 128 bytes. Pages ask it of each row.
+  if (record.size() > 2 && record[0] == kName && static_cast<size_t>(record[1]) < 0x80) {
+    return IdOfName(record.substr(2, static_cast<size_t>(record[1])));
+  }
   return FieldReader(record).Bytes(kName, &name) ? IdOfName(name) : absl::string_view();
 }
 

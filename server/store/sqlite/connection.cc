@@ -32,9 +32,12 @@ std::string Quoted(absl::string_view name) {
   return absl::StrCat("\"", absl::StrReplaceAll(name, {{"\"", "\"\""}}), "\"");
 }
 
-absl::StatusOr<sqlite3_stmt*> Connection::PrepareText(const std::string& sql) {
-  auto found = texts_.find(sql);
+absl::StatusOr<sqlite3_stmt*> Connection::PrepareText(
+    const std::string& key, absl::FunctionRef<absl::StatusOr<std::string>()> make) {
+  auto found = texts_.find(key);
   if (found == texts_.end()) {
+    auto sql = make();
+    if (!sql.ok()) return sql.status();
     if (texts_.size() >= kKeptStatements) {
       const auto oldest = std::min_element(
           texts_.begin(), texts_.end(),
@@ -43,11 +46,11 @@ absl::StatusOr<sqlite3_stmt*> Connection::PrepareText(const std::string& sql) {
       texts_.erase(oldest);
     }
     sqlite3_stmt* statement = nullptr;
-    if (sqlite3_prepare_v3(db_, sql.c_str(), static_cast<int>(sql.size()),
+    if (sqlite3_prepare_v3(db_, sql->c_str(), static_cast<int>(sql->size()),
                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
       return Failed("read");
     }
-    found = texts_.emplace(sql, Kept{statement}).first;
+    found = texts_.emplace(key, Kept{statement}).first;
   }
   found->second.used = ++uses_;
   return found->second.statement;

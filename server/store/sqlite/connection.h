@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -197,7 +198,12 @@ class Connection {
 
   // For texts that may come again, of which the last ones are kept. Not to be used by two readers
   // of one connection at once.
-  absl::StatusOr<sqlite3_stmt*> PrepareText(const std::string& sql);
+  absl::StatusOr<sqlite3_stmt*> PrepareText(const std::string& sql) {
+    return PrepareText(sql, [&] { return sql; });
+  }
+  // The same of a text that is made from `key`.
+  absl::StatusOr<sqlite3_stmt*> PrepareText(
+      const std::string& key, absl::FunctionRef<absl::StatusOr<std::string>()> make);
 
   // Ends the statement that runs, and the next one; by any thread. The connection is then of no
   // more use.

@@ -180,12 +180,17 @@ class SelectionSql {
     return sql;
   }
 
-  // The records themselves, where they are all heads: a sorter never holds them.
-  Sql Heads(Sql keys) const {
-    keys.text = absl::StrCat(
-        "SELECT head.record FROM (", keys.text, ") AS found CROSS JOIN head_", table_.collection,
+  // The records themselves, where they are all heads. A sorter never holds them; where there is
+  // none, they are read with the keys.
+  std::string Heads(const std::string& keys, bool sorts) const {
+    if (!sorts) {
+      return absl::StrCat("SELECT head.record FROM keys_", table_.collection,
+                          " AS k CROSS JOIN head_", table_.collection,
+                          " AS head ON head.num = k.num", keys.substr(keys.find(" WHERE ")));
+    }
+    return absl::StrCat(
+        "SELECT head.record FROM (", keys, ") AS found CROSS JOIN head_", table_.collection,
         " AS head ON head.num = found.num");
-    return keys;
   }
 
  private:
@@ -275,20 +280,32 @@ absl::Status SqliteSession::EachPass(const Selection& selection, SelectionSql& s
     auto keys = select.Keys(pass, after, left);
     if (!keys.ok()) return keys.status();
     if (!keys->has_value()) continue;
-    const Sql text = select.newest() ? select.Heads(**std::move(keys)) : **std::move(keys);
-    if (absl::Status s = read(text, &left); !s.ok()) return s;
+    if (absl::Status s = read(**keys, &left); !s.ok()) return s;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> SqliteSession::RowsText(const SelectionSql& select,
+                                                    const std::string& keys) {
+  if (!select.newest()) return keys;
+  auto steps = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", keys));
+  if (!steps.ok()) return steps.status();
+  while (true) {
+    auto row = (*steps)->Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return select.Heads(keys, false);
+    if (absl::StartsWith((*steps)->View(3), "USE TEMP B-TREE")) return select.Heads(keys, true);
+  }
 }
 
 absl::Status SqliteSession::Select(absl::string_view collection, const Selection& selection,
                                    absl::FunctionRef<bool(const Row&)> visit) {
   return Selected(collection, selection, [&](const CollectionSql& sql, SelectionSql& select) {
-    return EachPass(selection, select, [&](const Sql& text, int64_t* left) -> absl::Status {
-      auto prepared = db_.PrepareText(text.text);
+    return EachPass(selection, select, [&](const Sql& keys, int64_t* left) -> absl::Status {
+      auto prepared = db_.PrepareText(keys.text, [&] { return RowsText(select, keys.text); });
       if (!prepared.ok()) return prepared.status();
       Statement rows(*prepared);
-      Bind(text.values, &rows);
+      Bind(keys.values, &rows);
       while (true) {
         auto row = rows.Step("read");
         if (!row.ok() || !*row) return row.status();
@@ -421,8 +438,10 @@ absl::StatusOr<Plan> SqliteSession::Explain(absl::string_view collection,
                                             const Selection& selection) {
   Plan plan;
   auto explain = [&](const CollectionSql&, SelectionSql& select) {
-    return EachPass(selection, select, [&](const Sql& text, int64_t*) -> absl::Status {
-      auto steps = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", text.text));
+    return EachPass(selection, select, [&](const Sql& keys, int64_t*) -> absl::Status {
+      auto text = RowsText(select, keys.text);
+      if (!text.ok()) return text.status();
+      auto steps = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", *text));
       if (!steps.ok()) return steps.status();
       while (true) {
         auto row = (*steps)->Step("read");
