@@ -65,6 +65,9 @@ class Encoder {
         teller_(call, shape.telling, view),
         untold_(untold) {}
 
+  // Records are returned as they are kept.
+  bool plain() const { return mask_.everything() && teller_.telling().plain(); }
+
   // INVALID_ARGUMENT where the source that tells is not there.
   absl::Status Check() { return teller_.Check(); }
 
@@ -72,14 +75,13 @@ class Encoder {
   // call.
   absl::StatusOr<std::optional<absl::string_view>> Encode(
       absl::string_view bytes, std::unique_ptr<Message> record = nullptr) {
-    const bool plain = teller_.telling().plain();
-    if (mask_.everything() && plain) return bytes;
+    if (plain()) return bytes;
     if (record == nullptr) {
       auto parsed = engine::ParseRecord(resource_, bytes);
       if (!parsed.ok()) return parsed.status();
       record = *std::move(parsed);
     }
-    if (!plain) {
+    if (!teller_.telling().plain()) {
       auto told = teller_.Tell(resource_, *record);
       if (!told.ok()) return told.status();
       if (*told == nullptr && untold_ == Untold::kNothing) return std::nullopt;
@@ -204,6 +206,7 @@ absl::StatusOr<Bytes> List(const Call& call) {
   if (reviewed_only) OnlyReviewed(resource, &*selected);
   PageFiller filler(call, *page, resource.collection);
   auto take = [&](absl::string_view row, std::unique_ptr<Message> record) {
+    if (encoder.plain()) return filler.TakeRecord(row);
     auto bytes = encoder.Encode(row, std::move(record));
     if (!bytes.ok()) return filler.Fail(bytes.status());
     return bytes->has_value() ? filler.Take(**bytes, store::IdOfRecord(row)) : filler.GoOn();

@@ -97,8 +97,8 @@ absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
     size_t bytes = 0;
     absl::Status status = call.engine.Select(resource, selection, [&](const store::Row& row) {
       bytes += row.record.size();
-      held.push_back({std::string(row.record), row.superseded ? selected.lowered.past_exact
-                                                              : selected.lowered.heads_exact});
+      held.push_back({std::string(row.record),
+                      row.superseded ? selected.lowered.past_exact : selected.lowered.heads_exact});
       return bytes < kMaxHeldBytes;
     });
     // The last one that was looked at is gone.

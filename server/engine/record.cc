@@ -1,7 +1,8 @@
 // Records as messages.
+#include "store/record.h"
+
 #include "absl/strings/str_cat.h"
 #include "engine/engine.h"
-#include "store/record.h"
 
 namespace detente::engine {
 

@@ -28,8 +28,8 @@ struct Version {
   int64_t create_time = 0;
   int64_t update_time = 0;
   int64_t delete_time = 0;  // 0 = live
-  std::string payload;  // the message without its fields 1 to 7; empty = erased
-  std::string salt;     // of the record's checksums; random, the same in all its versions
+  std::string payload;      // the message without its fields 1 to 7; empty = erased
+  std::string salt;         // of the record's checksums; random, the same in all its versions
 };
 
 // A version that a read visits, as it is kept. Lives as long as the visit.

@@ -346,7 +346,8 @@ void CheckStored(const std::string& path, int count) {
       date->set_edtf(edtf);
     };
     for (int number = 1; number <= 7; ++number) {
-      stored.GetReflection()->ClearField(&stored, stored.GetDescriptor()->FindFieldByNumber(number));
+      stored.GetReflection()->ClearField(&stored,
+                                         stored.GetDescriptor()->FindFieldByNumber(number));
     }
     stored.clear_review_state();
     stored.clear_visibility();

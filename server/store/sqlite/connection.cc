@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "error/error.h"
@@ -29,6 +30,7 @@ constexpr size_t kKeptStatements = 64;
 }  // namespace
 
 std::string Quoted(absl::string_view name) {
+  if (!absl::StrContains(name, '"')) return absl::StrCat("\"", name, "\"");
   return absl::StrCat("\"", absl::StrReplaceAll(name, {{"\"", "\"\""}}), "\"");
 }
 
@@ -103,8 +105,8 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
   insert_past = text(
       "INSERT INTO past_$0 (id, since, delete_time, record, salt, until) "
       "VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-  update = text(
-      "UPDATE head_$0 SET since = ?2, delete_time = ?3, record = ?4, salt = ?5 WHERE id = ?1");
+  update =
+      text("UPDATE head_$0 SET since = ?2, delete_time = ?3, record = ?4, salt = ?5 WHERE id = ?1");
   seen = text("SELECT id FROM keys_$0 WHERE num = ?1 AND since <= ?2 AND delete_time = 0");
   seen_past = text(
       "SELECT id FROM past_keys_$0 "
@@ -113,10 +115,10 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
   get_past_number = text("SELECT " DETENTE_VERSION_COLUMNS ", until FROM past_$0 WHERE num = ?1");
   head_numbers = text("SELECT num FROM head_$0 WHERE id = ?1 AND since BETWEEN ?2 AND ?3");
   past_numbers = text("SELECT num FROM past_$0 WHERE id = ?1 AND since BETWEEN ?2 AND ?3");
-  replace = text(
-      "UPDATE head_$0 SET id = ?2, delete_time = ?3, record = ?4, salt = ?5 WHERE num = ?1");
-  replace_past = text(
-      "UPDATE past_$0 SET id = ?2, delete_time = ?3, record = ?4, salt = ?5 WHERE num = ?1");
+  replace =
+      text("UPDATE head_$0 SET id = ?2, delete_time = ?3, record = ?4, salt = ?5 WHERE num = ?1");
+  replace_past =
+      text("UPDATE past_$0 SET id = ?2, delete_time = ?3, record = ?4, salt = ?5 WHERE num = ?1");
   NameDerived();
 }
 

@@ -202,8 +202,8 @@ class Connection {
     return PrepareText(sql, [&] { return sql; });
   }
   // The same of a text that is made from `key`.
-  absl::StatusOr<sqlite3_stmt*> PrepareText(
-      const std::string& key, absl::FunctionRef<absl::StatusOr<std::string>()> make);
+  absl::StatusOr<sqlite3_stmt*> PrepareText(const std::string& key,
+                                            absl::FunctionRef<absl::StatusOr<std::string>()> make);
 
   // Ends the statement that runs, and the next one; by any thread. The connection is then of no
   // more use.
@@ -262,7 +262,7 @@ struct CollectionSql {
   std::string create, get, get_past, list, revisions, head, insert_past, insert, update;
   std::string seen, seen_past;  // whether a view sees the row with a number, live; its id
   std::string head_numbers, past_numbers, replace, replace_past;  // erase.cc
-  std::string versions, superseded, since_of, last_number;  // versions.cc
+  std::string versions, superseded, since_of, last_number;        // versions.cc
   std::string get_number, get_past_number;
   // derived.cc
   std::string drop_derived, create_derived, index_derived;

@@ -96,8 +96,8 @@ void CollectionSql::NameDerived() {
     absl::StrAppend(&names, ", ", name);
   }
   auto text = [&](absl::string_view sql) {
-    return absl::StrReplaceAll(
-        sql, {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", more}});
+    return absl::StrReplaceAll(sql,
+                               {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", more}});
   };
   drop_derived = text(
       "DROP TABLE IF EXISTS keys_$0; DROP TABLE IF EXISTS past_keys_$0; "
@@ -128,7 +128,7 @@ void CollectionSql::NameDerived() {
   derived_marker = absl::StrCat(kLayout, " ", table.fingerprint);
   state = text(
       "SELECT (SELECT value FROM meta WHERE key = 'derived_$0'), "
-      "(SELECT max(revision) FROM commits)");
+      "(SELECT revision FROM commits ORDER BY revision DESC LIMIT 1)");
   listed = text("SELECT list, value FROM lists_$0 WHERE num = ?1 ORDER BY list, value");
   unlist = text("DELETE FROM lists_$0 WHERE list = ?1 AND value = ?2 AND num = ?3");
   enlist = text("INSERT INTO lists_$0 (list, value, num) VALUES (?1, ?2, ?3)");

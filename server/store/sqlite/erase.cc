@@ -30,9 +30,7 @@ void HoldsOne(sqlite3_context* context, int, sqlite3_value** arguments) {
 
 }  // namespace
 
-absl::Status AddHoldsOne(Connection& db) {
-  return db.AddFunction("holds_one", 2, HoldsOne);
-}
+absl::Status AddHoldsOne(Connection& db) { return db.AddFunction("holds_one", 2, HoldsOne); }
 
 absl::Status SqliteSession::EachNumbered(
     const CollectionSql& sql, absl::string_view id, std::optional<Revision> since,

@@ -188,9 +188,8 @@ class SelectionSql {
                           " AS k CROSS JOIN head_", table_.collection,
                           " AS head ON head.num = k.num", keys.substr(keys.find(" WHERE ")));
     }
-    return absl::StrCat(
-        "SELECT head.record FROM (", keys, ") AS found CROSS JOIN head_", table_.collection,
-        " AS head ON head.num = found.num");
+    return absl::StrCat("SELECT head.record FROM (", keys, ") AS found CROSS JOIN head_",
+                        table_.collection, " AS head ON head.num = found.num");
   }
 
  private:

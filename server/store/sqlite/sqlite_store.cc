@@ -290,8 +290,8 @@ class SqliteStore : public Store {
       if (*there && *format == 1)
         absl::StrAppend(&sql, absl::StrReplaceAll(kSalts, {{"$0", name}}));
       if (*there && *format < 4) {
-        absl::StrAppend(
-            &sql, absl::StrReplaceAll(kRecords, {{"$0", name}, {"$1", collection.create}}));
+        absl::StrAppend(&sql,
+                        absl::StrReplaceAll(kRecords, {{"$0", name}, {"$1", collection.create}}));
       }
       absl::StrAppend(&sql, collection.create);
     }

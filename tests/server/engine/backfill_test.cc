@@ -49,12 +49,13 @@ store::Selection Named(const std::string& display_name, store::Revision revision
 
 absl::StatusOr<std::vector<std::string>> Find(Engine& engine, const store::Selection& selection) {
   std::vector<std::string> ids;
-  absl::Status status = engine.Select(ResourceOf(v1::Person()), selection, [&](const store::Row& row) {
-    store::Version v;
-    EXPECT_TRUE(store::ReadRecord(row.record, &v).ok());
-    ids.push_back(absl::StrCat(v.id, "@", v.since, row.superseded ? " superseded" : ""));
-    return true;
-  });
+  absl::Status status =
+      engine.Select(ResourceOf(v1::Person()), selection, [&](const store::Row& row) {
+        store::Version v;
+        EXPECT_TRUE(store::ReadRecord(row.record, &v).ok());
+        ids.push_back(absl::StrCat(v.id, "@", v.since, row.superseded ? " superseded" : ""));
+        return true;
+      });
   if (!status.ok()) return status;
   return ids;
 }

@@ -680,8 +680,8 @@ TEST_P(SelectTest, LargeConditionsRun) {
   for (int64_t i = 0; i < 5'000; ++i) selection.heads.children.push_back(Equals(kSize, i));
   EXPECT_EQ(Selected(*reader, selection), pair.Expected(selection));
   for (int64_t i = 0; i < 30'000; ++i) selection.heads.children.push_back(Equals(kSize, i));
-  EXPECT_FAILS(reader->Select("things", selection, [](const store::Row&) { return true; }), kInvalidArgument,
-               LIMIT_EXCEEDED);
+  EXPECT_FAILS(reader->Select("things", selection, [](const store::Row&) { return true; }),
+               kInvalidArgument, LIMIT_EXCEEDED);
   selection.heads = Equals(kFlag, int64_t{1});
   for (int i = 0; i < 50; ++i) {
     Condition outer;
@@ -740,7 +740,8 @@ TEST_P(SelectTest, ACheckEndsTheReadAndNoOther) {
     ++asked;
     return CallCancelled();
   };
-  const absl::Status ended = reader->Select("things", selection, [](const store::Row&) { return true; });
+  const absl::Status ended =
+      reader->Select("things", selection, [](const store::Row&) { return true; });
   EXPECT_EQ(ended.code(), absl::StatusCode::kCancelled) << ended;
   EXPECT_EQ(asked, 1);
   selection.check = nullptr;
@@ -762,7 +763,8 @@ TEST_P(SelectTest, AReadOfThePastEndsWithTheReasonOfTheCheck) {
     ASSERT_LT(most, 1'000);
     int asked = 0;
     selection.check = [&] { return ++asked <= most ? absl::OkStatus() : CallCancelled(); };
-    const absl::Status status = reader->Select("things", selection, [](const store::Row&) { return true; });
+    const absl::Status status =
+        reader->Select("things", selection, [](const store::Row&) { return true; });
     ended = asked > most;
     EXPECT_EQ(status.code(), ended ? absl::StatusCode::kCancelled : absl::StatusCode::kOk)
         << status;
@@ -783,7 +785,8 @@ TEST_P(SelectTest, ALongMatchIsCheckedToo) {
   selection.heads.kind = Kind::kLike;
   int asked = 0;
   selection.check = [&] { return ++asked < 3 ? absl::OkStatus() : CallCancelled(); };
-  const absl::Status ended = reader->Select("things", selection, [](const store::Row&) { return true; });
+  const absl::Status ended =
+      reader->Select("things", selection, [](const store::Row&) { return true; });
   EXPECT_EQ(ended.code(), absl::StatusCode::kCancelled) << ended;
   // To explain a page in an order rows are counted.
   asked = 0;
@@ -801,8 +804,8 @@ TEST_P(SelectTest, ThePlaceAfterARowThatIsGoneIsNotGuessed) {
   Selection selection;
   selection.view.revision = pair.revision;
   selection.after = "nobody";
-  EXPECT_FAILS(reader->Select("things", selection, [](const store::Row&) { return true; }), kNotFound,
-               RECORD_NOT_FOUND);
+  EXPECT_FAILS(reader->Select("things", selection, [](const store::Row&) { return true; }),
+               kNotFound, RECORD_NOT_FOUND);
 }
 
 TEST_P(SelectTest, RewritesAndErasuresChangeWhatIsFound) {
