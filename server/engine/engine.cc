@@ -246,6 +246,14 @@ absl::Status Engine::List(const Resource& resource, absl::string_view after,
   return (*reader)->List(resource.collection, after, view, show_deleted, visit);
 }
 
+absl::Status Engine::ListRows(const Resource& resource, absl::string_view after,
+                              const store::ReadView& view, bool show_deleted,
+                              absl::FunctionRef<bool(const store::Row&)> visit) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->ListRows(resource.collection, after, view, show_deleted, visit);
+}
+
 absl::Status Engine::Revisions(const Resource& resource, absl::string_view id,
                                store::Revision before,
                                absl::FunctionRef<bool(store::Version&)> visit) {
@@ -255,7 +263,7 @@ absl::Status Engine::Revisions(const Resource& resource, absl::string_view id,
 }
 
 absl::Status Engine::Select(const Resource& resource, const store::Selection& selection,
-                            absl::FunctionRef<bool(store::Version&)> visit) {
+                            absl::FunctionRef<bool(const store::Row&)> visit) {
   auto reader = LeaseReader();
   if (!reader.ok()) return reader.status();
   return (*reader)->Select(resource.collection, selection, visit);

@@ -184,12 +184,15 @@ class Engine {
 
   absl::Status List(const Resource& resource, absl::string_view after, const store::ReadView& view,
                     bool show_deleted, absl::FunctionRef<bool(store::Version&)> visit);
+  absl::Status ListRows(const Resource& resource, absl::string_view after,
+                        const store::ReadView& view, bool show_deleted,
+                        absl::FunctionRef<bool(const store::Row&)> visit);
   absl::Status Revisions(const Resource& resource, absl::string_view id, store::Revision before,
                          absl::FunctionRef<bool(store::Version&)> visit);
 
   // As store::Reader has them.
   absl::Status Select(const Resource& resource, const store::Selection& selection,
-                      absl::FunctionRef<bool(store::Version&)> visit);
+                      absl::FunctionRef<bool(const store::Row&)> visit);
   absl::Status Scan(const Resource& resource, const store::Selection& selection,
                     absl::Span<const int> columns,
                     absl::FunctionRef<bool(absl::Span<const store::Value>)> visit);
@@ -302,6 +305,8 @@ absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParsePayload(
     const Resource& resource, const store::Version& version);
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecord(
     const Resource& resource, const store::Version& version);
+absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecord(const Resource& resource,
+                                                                       absl::string_view record);
 
 // The quoted string of uid and revision.
 std::string Etag(const store::Version& version);
