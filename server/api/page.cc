@@ -11,6 +11,7 @@
 #include "engine/validate.h"
 #include "error/error.h"
 #include "query/page_token.h"
+#include "store/record.h"
 #include "values/wire.h"
 
 namespace detente::api {
@@ -115,22 +116,36 @@ PageFiller::PageFiller(const Call& call, const Page& page, absl::string_view fie
   response_.Reserve(std::min(page.size * kUsualRecordBytes, kMostReserved));
 }
 
-bool PageFiller::Take(absl::string_view bytes, absl::string_view position) {
+bool PageFiller::HasRoom(size_t bytes) {
   if (!GoOn()) return false;
-  if (taken_ == page_.size || (taken_ > 0 && response_.size() + bytes.size() > kMaxPageBytes)) {
+  if (taken_ == page_.size || (taken_ > 0 && response_.size() + bytes > kMaxPageBytes)) {
     more_ = true;
     return false;
   }
-  response_.Add(field_, bytes);
   ++taken_;
+  return true;
+}
+
+bool PageFiller::Take(absl::string_view bytes, absl::string_view position) {
+  if (!HasRoom(bytes.size())) return false;
+  response_.Add(field_, bytes);
   last_.assign(position.data(), position.size());
+  return true;
+}
+
+bool PageFiller::TakeRecord(absl::string_view bytes) {
+  if (!HasRoom(bytes.size())) return false;
+  response_.Add(field_, bytes);
+  last_record_ = bytes.size();
   return true;
 }
 
 std::string PageFiller::NextPageToken() const {
   if (!more_) return "";
-  return query::SealPageToken({page_.view, last_}, page_.arguments, call_.engine.page_token_key(),
-                              absl::Now());
+  std::string last = last_;
+  if (last_record_ > 0) last = std::string(store::IdOfRecord(response_.Tail(last_record_)));
+  return query::SealPageToken({page_.view, std::move(last)}, page_.arguments,
+                              call_.engine.page_token_key(), absl::Now());
 }
 
 }  // namespace detente::api

@@ -30,6 +30,10 @@ class ResponseWriter {
   void SetNumber(absl::string_view field, int64_t number);
   void Reserve(size_t bytes) { out_.reserve(bytes); }
   size_t size() const { return out_.size(); }
+  // The last bytes that were written.
+  absl::string_view Tail(size_t size) const {
+    return absl::string_view(out_).substr(out_.size() - size);
+  }
   Bytes Take() { return std::make_shared<std::string>(std::move(out_)); }
 
  private:
@@ -58,6 +62,8 @@ class PageFiller {
   // False = no more. `bytes` is the encoded element; `position` is where the next page would start
   // after it.
   bool Take(absl::string_view bytes, absl::string_view position);
+  // Of a whole record, whose id is the position.
+  bool TakeRecord(absl::string_view bytes);
   // Of a long way without a row to take: false where the call is over.
   bool GoOn();
 
@@ -71,6 +77,9 @@ class PageFiller {
   ResponseWriter& response() { return response_; }
 
  private:
+  // Counts one more in, where the page is not full.
+  bool HasRoom(size_t bytes);
+
   const Call& call_;
   const Page& page_;
   ResponseWriter response_;
@@ -80,6 +89,7 @@ class PageFiller {
   int taken_ = 0;
   bool more_ = false;
   std::string last_;
+  size_t last_record_ = 0;  // how many of the response's last bytes are a record that was taken
 };
 
 }  // namespace detente::api

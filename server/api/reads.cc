@@ -15,6 +15,7 @@
 #include "engine/validate.h"
 #include "error/error.h"
 #include "query/mask.h"
+#include "store/record.h"
 
 namespace detente::api {
 namespace {
@@ -48,6 +49,12 @@ absl::StatusOr<Shape> ShapeOf(const Call& call) {
 // Of a record that a source does not speak of: its identity, or nothing.
 enum class Untold { kBare, kNothing };
 
+std::string RecordOf(const Resource& resource, const Version& version) {
+  std::string bytes;
+  engine::AppendRecord(resource, version, &bytes);
+  return bytes;
+}
+
 // Records as a call returns them.
 class Encoder {
  public:
@@ -58,24 +65,23 @@ class Encoder {
         teller_(call, shape.telling, view),
         untold_(untold) {}
 
+  // Records are returned as they are kept.
+  bool plain() const { return mask_.everything() && teller_.telling().plain(); }
+
   // INVALID_ARGUMENT where the source that tells is not there.
   absl::Status Check() { return teller_.Check(); }
 
-  // `record`: where it was parsed before. What is returned lives until the next call.
+  // `record`: where it was parsed before. What is returned lives as long as `bytes`, until the next
+  // call.
   absl::StatusOr<std::optional<absl::string_view>> Encode(
-      const Version& version, std::unique_ptr<Message> record = nullptr) {
-    const bool plain = teller_.telling().plain();
-    if (mask_.everything() && plain) {
-      bytes_.clear();
-      engine::AppendRecord(resource_, version, &bytes_);
-      return absl::string_view(bytes_);
-    }
+      absl::string_view bytes, std::unique_ptr<Message> record = nullptr) {
+    if (plain()) return bytes;
     if (record == nullptr) {
-      auto parsed = engine::ParseRecord(resource_, version);
+      auto parsed = engine::ParseRecord(resource_, bytes);
       if (!parsed.ok()) return parsed.status();
       record = *std::move(parsed);
     }
-    if (!plain) {
+    if (!teller_.telling().plain()) {
       auto told = teller_.Tell(resource_, *record);
       if (!told.ok()) return told.status();
       if (*told == nullptr && untold_ == Untold::kNothing) return std::nullopt;
@@ -127,22 +133,23 @@ absl::StatusOr<Bytes> Get(const Call& call) {
   if (status = encoder.Check(); !status.ok()) return status;
   auto version = call.engine.Get(resource, id, *view);
   if (!version.ok()) return version.status();
-  auto bytes = encoder.Encode(*version);
+  const std::string record = RecordOf(resource, *version);
+  auto bytes = encoder.Encode(record);
   if (!bytes.ok()) return bytes.status();
   return std::make_shared<std::string>(**bytes);
 }
 
 // Visits the rows of a page. `plain`: they are all that is read.
 absl::Status VisitPage(const Call& call, const Page& page, bool plain, Selected* selected,
-                       VersionVisitor take) {
+                       RecordVisitor take) {
   const Resource& resource = *call.method.resource;
-  auto take_row = [&](Version& version) { return take(version, nullptr); };
+  auto take_row = [&](const store::Row& row) { return take(row.record, nullptr); };
   absl::Status status;
   if (selected->everything()) {
     if (!page.last.empty()) status = call.engine.Get(resource, page.last, page.view).status();
     if (status.ok()) {
-      status = call.engine.List(resource, page.last, page.view, selected->selection.show_deleted,
-                                take_row);
+      status = call.engine.ListRows(resource, page.last, page.view,
+                                    selected->selection.show_deleted, take_row);
     }
   } else {
     selected->selection.after = page.last;
@@ -171,8 +178,8 @@ absl::StatusOr<int64_t> TotalSize(const Call& call, const Selected& selected, co
   unordered.selection.order.clear();
   unordered.selection.after.clear();
   absl::Status status = VisitSelected(call, resource, unordered, kMaxPageSize,
-                                      [&](Version& version, std::unique_ptr<Message> record) {
-                                        auto bytes = encoder.Encode(version, std::move(record));
+                                      [&](absl::string_view row, std::unique_ptr<Message> record) {
+                                        auto bytes = encoder.Encode(row, std::move(record));
                                         failure = bytes.status();
                                         if (bytes.ok() && bytes->has_value()) ++count;
                                         return failure.ok();
@@ -198,10 +205,11 @@ absl::StatusOr<Bytes> List(const Call& call) {
   selected->selection.view = page->view;
   if (reviewed_only) OnlyReviewed(resource, &*selected);
   PageFiller filler(call, *page, resource.collection);
-  auto take = [&](Version& version, std::unique_ptr<Message> record) {
-    auto bytes = encoder.Encode(version, std::move(record));
+  auto take = [&](absl::string_view row, std::unique_ptr<Message> record) {
+    if (encoder.plain()) return filler.TakeRecord(row);
+    auto bytes = encoder.Encode(row, std::move(record));
     if (!bytes.ok()) return filler.Fail(bytes.status());
-    return bytes->has_value() ? filler.Take(**bytes, version.id) : filler.GoOn();
+    return bytes->has_value() ? filler.Take(**bytes, store::IdOfRecord(row)) : filler.GoOn();
   };
   status = VisitPage(call, *page, shape->telling.plain(), &*selected, take);
   if (status.ok()) status = filler.status();
@@ -236,7 +244,8 @@ absl::StatusOr<Bytes> ListRevisions(const Call& call) {
   Encoder encoder(call, shape, page->view, Untold::kBare);
   PageFiller filler(call, *page, resource.collection);
   status = call.engine.Revisions(resource, id, before, [&](Version& version) {
-    auto bytes = encoder.Encode(version);
+    const std::string record = RecordOf(resource, version);
+    auto bytes = encoder.Encode(record);
     if (!bytes.ok()) return filler.Fail(bytes.status());
     return filler.Take(**bytes, absl::StrCat(version.since));
   });
@@ -275,7 +284,8 @@ absl::StatusOr<Bytes> BatchGet(const Call& call) {
   for (const std::string& id : ids) {
     auto version = call.engine.Get(resource, id, *view);
     if (!version.ok()) return version.status();
-    auto bytes = encoder.Encode(*version);
+    const std::string record = RecordOf(resource, *version);
+    auto bytes = encoder.Encode(record);
     if (!bytes.ok()) return bytes.status();
     if (response.size() + (*bytes)->size() > kMaxBatchGetBytes) {
       return InvalidFields(

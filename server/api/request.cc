@@ -15,7 +15,12 @@ using google::protobuf::FieldMask;
 using google::protobuf::Message;
 
 const google::protobuf::FieldDescriptor* FieldOf(const Message& message, absl::string_view name) {
-  return message.GetDescriptor()->FindFieldByName(std::string(name));
+  // Faster than by hash, which is of the whole name: a request has a few fields.
+  const auto* type = message.GetDescriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    if (type->field(i)->name() == name) return type->field(i);
+  }
+  return nullptr;
 }
 
 std::string GetString(const Message& message, absl::string_view name) {

@@ -59,9 +59,9 @@ absl::Status VisitRows(const Call& call, const engine::Resource& resource, const
   absl::Status inner;
   absl::Status status = VisitSelected(
       call, resource, selected, kRecordsAtOnce,
-      [&](store::Version& version, std::unique_ptr<google::protobuf::Message> record) {
+      [&](absl::string_view bytes, std::unique_ptr<google::protobuf::Message> record) {
         if (record == nullptr) {
-          auto parsed = engine::ParseRecord(resource, version);
+          auto parsed = engine::ParseRecord(resource, bytes);
           inner = parsed.status();
           if (!inner.ok()) return false;
           record = *std::move(parsed);

@@ -32,14 +32,14 @@ struct Selected {
 absl::StatusOr<Selected> SelectedOf(const Call& call, const engine::Resource& resource,
                                     bool in_groups = false);
 
-// One of them; its record where it had to be looked at, otherwise null.
-using VersionVisitor =
-    absl::FunctionRef<bool(store::Version&, std::unique_ptr<google::protobuf::Message>)>;
+// One of them, as it is kept; as a message where it had to be looked at, otherwise null.
+using RecordVisitor =
+    absl::FunctionRef<bool(absl::string_view record, std::unique_ptr<google::protobuf::Message>)>;
 
-// Visits the versions that match, in order, after selection.after, until `visit` says false. Of
+// Visits the records that match, in order, after selection.after, until `visit` says false. Of
 // about `size` of them the store is asked first. Nothing is being read while `visit` runs.
 absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
-                           const Selected& selected, int64_t size, VersionVisitor visit);
+                           const Selected& selected, int64_t size, RecordVisitor visit);
 
 // How many match.
 absl::StatusOr<int64_t> CountSelected(const Call& call, const engine::Resource& resource,

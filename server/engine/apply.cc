@@ -1,7 +1,6 @@
 // One commit inside the writer's transaction: what needs other records, and the order of commits.
 #include <algorithm>
 #include <iterator>
-#include <limits>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -21,7 +20,6 @@ namespace {
 
 using google::protobuf::Message;
 
-constexpr store::ReadView kNewest{std::numeric_limits<store::Revision>::max()};
 constexpr int kMaxNamedReferrers = 10;
 
 store::Change ChangeOf(const Operation& operation, const store::Version& version, bool changed) {
@@ -189,29 +187,21 @@ class Application {
                           absl::StrCat("`", operation.id, "`: an id that begins with `",
                                        kErasedPrefix, "` is that of an erased record"));
     }
-    if (operation.kind == Operation::Kind::kUpdate && !operation.mask.everything()) {
-      // What a mask left out was not asked for when the record was checked.
-      std::unique_ptr<Message> whole(resource.prototype->New());
-      if (absl::Status s =
-              operation.mask.Update(*operation.record, whole.get(), operation.mask_field);
-          !s.ok()) {
-        return s;
-      }
-      operation.record = std::move(whole);
-      absl::Status status =
-          ValidateRecord(resource, Validate::kWhole, operation.field, operation.record.get());
-      if (!status.ok()) return status;
-      Derive(operation.record.get());
+    if (operation.creation == nullptr) {
+      if (absl::Status s = PrepareCreation(operation); !s.ok()) return s;
     }
+    Creation& creation = *operation.creation;
+    if (creation.record != nullptr) operation.record = std::move(creation.record);
     store::Version& version = written->version;
     version.id = operation.id;
     version.uid = NewUuid();
     version.create_time = time_;
     version.salt = NewSalt();
-    version.payload = EncodePayload(*operation.record);
-    std::vector<Reference> references = References(resource, *operation.record);
-    absl::Status status = Put(resource, version, *operation.record, false, {}, Targets(references));
-    pending_.push_back({index_, operation.field, operation.record.get(), std::move(references)});
+    version.payload = std::move(creation.payload);
+    absl::Status status =
+        Put(resource, version, creation.derived, false, {}, Targets(creation.references));
+    pending_.push_back(
+        {index_, operation.field, operation.record.get(), std::move(creation.references)});
     return status;
   }
 
@@ -301,8 +291,8 @@ class Application {
     if (!operation.force) {
       deleted_.emplace_back(operation.resource->Name(operation.id), operation.field);
     }
-    return Put(*operation.resource, written->version, **record, true,
-               Targets(References(*operation.resource, **record)), {});
+    return Put(*operation.resource, written->version, operation.resource->columns->Derive(**record),
+               true, Targets(References(*operation.resource, **record)), {});
   }
 
   absl::Status Undelete(const Resource& resource, store::Version stored, Written* written) {
@@ -310,7 +300,7 @@ class Application {
     if (!record.ok()) return record.status();
     written->version = std::move(stored);
     written->version.delete_time = 0;
-    return Put(resource, written->version, **record, true, {},
+    return Put(resource, written->version, resource.columns->Derive(**record), true, {},
                Targets(References(resource, **record)));
   }
 
@@ -319,17 +309,17 @@ class Application {
                           const std::vector<std::string>& old_targets,
                           const std::vector<std::string>& targets) {
     const TargetChange change = TargetChangeOf(old_targets, targets);
-    return Put(resource, version, record, true, change.removed, change.added);
+    return Put(resource, version, resource.columns->Derive(record), true, change.removed,
+               change.added);
   }
 
-  absl::Status Put(const Resource& resource, store::Version& version, const Message& record,
+  absl::Status Put(const Resource& resource, store::Version& version, const store::Derived& derived,
                    bool supersedes, const std::vector<std::string>& removed,
                    const std::vector<std::string>& added) {
     changed_ = true;
     version.since = revision_;
     version.update_time = time_;
-    absl::Status status =
-        writer_->Put(resource.collection, version, resource.columns->Derive(record), supersedes);
+    absl::Status status = writer_->Put(resource.collection, version, derived, supersedes);
     if (!status.ok() || (removed.empty() && added.empty())) return status;
     return writer_->PutReferences(resource.Name(version.id), revision_, removed, added);
   }
@@ -390,6 +380,28 @@ class Application {
 };
 
 }  // namespace
+
+absl::Status PrepareCreation(Operation& operation) {
+  const Resource& resource = *operation.resource;
+  auto creation = std::make_unique<Creation>();
+  const Message* record = operation.record.get();
+  if (operation.kind == Operation::Kind::kUpdate && !operation.mask.everything()) {
+    // What a mask left out was not asked for when the record was checked.
+    creation->record.reset(resource.prototype->New());
+    absl::Status status =
+        operation.mask.Update(*record, creation->record.get(), operation.mask_field);
+    if (!status.ok()) return status;
+    status = ValidateRecord(resource, Validate::kWhole, operation.field, creation->record.get());
+    if (!status.ok()) return status;
+    Derive(creation->record.get());
+    record = creation->record.get();
+  }
+  creation->payload = EncodePayload(*record);
+  creation->references = References(resource, *record);
+  creation->derived = resource.columns->Derive(*record);
+  operation.creation = std::move(creation);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<CommitResult> Engine::Apply(CommitRequest& request, store::Revision revision,
                                            int64_t time, bool* committed) {

@@ -246,6 +246,14 @@ absl::Status Engine::List(const Resource& resource, absl::string_view after,
   return (*reader)->List(resource.collection, after, view, show_deleted, visit);
 }
 
+absl::Status Engine::ListRows(const Resource& resource, absl::string_view after,
+                              const store::ReadView& view, bool show_deleted,
+                              absl::FunctionRef<bool(const store::Row&)> visit) {
+  auto reader = LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->ListRows(resource.collection, after, view, show_deleted, visit);
+}
+
 absl::Status Engine::Revisions(const Resource& resource, absl::string_view id,
                                store::Revision before,
                                absl::FunctionRef<bool(store::Version&)> visit) {
@@ -255,7 +263,7 @@ absl::Status Engine::Revisions(const Resource& resource, absl::string_view id,
 }
 
 absl::Status Engine::Select(const Resource& resource, const store::Selection& selection,
-                            absl::FunctionRef<bool(store::Version&)> visit) {
+                            absl::FunctionRef<bool(const store::Row&)> visit) {
   auto reader = LeaseReader();
   if (!reader.ok()) return reader.status();
   return (*reader)->Select(resource.collection, selection, visit);
@@ -322,7 +330,25 @@ absl::Status Engine::Prepare(CommitRequest& request) {
     if (!wrong.ok() && request.wrong) request.wrong(i, wrong);
     Collect(wrong, &status);
   }
+  if (status.ok()) PrepareCreations(request);
   return status;
+}
+
+// Most of what a new record costs but for the store. Whether it is new is asked again by the
+// writer.
+void Engine::PrepareCreations(CommitRequest& request) {
+  for (Operation& operation : request.operations) {
+    bool is_new = operation.kind == Operation::Kind::kCreate;
+    if (operation.kind == Operation::Kind::kUpdate && operation.allow_missing) {
+      auto reader = LeaseReader();
+      auto stored = reader.ok()
+                        ? (*reader)->Get(operation.resource->collection, operation.id, kNewest)
+                        : reader.status();
+      is_new = stored.ok() && !stored->has_value();
+    }
+    // What is wrong with it is told by the writer, if it is new then.
+    if (is_new) PrepareCreation(operation).IgnoreError();
+  }
 }
 
 void Engine::Write(CommitRequest request, Done done) {

@@ -25,6 +25,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/head_cache.h"
+#include "engine/references.h"
 #include "engine/registry.h"
 #include "google/protobuf/message.h"
 #include "query/mask.h"
@@ -32,10 +33,19 @@
 
 namespace detente::engine {
 
+constexpr store::ReadView kNewest{INT64_MAX};
 constexpr size_t kMaxOperations = 1'000;      // of one commit
 constexpr size_t kMaxWaitingCommits = 4'096;  // further ones get RESOURCE_EXHAUSTED
 constexpr size_t kMaxRequestIdBytes = 64;
 constexpr size_t kMaxReasonBytes = 4'096;
+
+// What a record is stored as when it is new. It needs no store.
+struct Creation {
+  std::unique_ptr<google::protobuf::Message> record;  // of an update with a mask: the whole
+  std::string payload;
+  std::vector<Reference> references;
+  store::Derived derived;
+};
 
 struct Operation {
   enum class Kind { kCreate, kUpdate, kDelete, kUndelete, kRollback };
@@ -50,7 +60,12 @@ struct Operation {
   std::string etag;              // checked if not empty
   std::string field;  // the request's field that holds the record or name, for violations
   std::string mask_field = "update_mask";  // the one that holds the mask
+  // Made ahead by the caller's thread where the record is new, as far as it can see; the writer
+  // makes it where it is missing.
+  std::unique_ptr<Creation> creation;
 };
+
+absl::Status PrepareCreation(Operation& operation);
 
 struct CommitRequest {
   std::vector<Operation> operations;
@@ -169,12 +184,15 @@ class Engine {
 
   absl::Status List(const Resource& resource, absl::string_view after, const store::ReadView& view,
                     bool show_deleted, absl::FunctionRef<bool(store::Version&)> visit);
+  absl::Status ListRows(const Resource& resource, absl::string_view after,
+                        const store::ReadView& view, bool show_deleted,
+                        absl::FunctionRef<bool(const store::Row&)> visit);
   absl::Status Revisions(const Resource& resource, absl::string_view id, store::Revision before,
                          absl::FunctionRef<bool(store::Version&)> visit);
 
   // As store::Reader has them.
   absl::Status Select(const Resource& resource, const store::Selection& selection,
-                      absl::FunctionRef<bool(store::Version&)> visit);
+                      absl::FunctionRef<bool(const store::Row&)> visit);
   absl::Status Scan(const Resource& resource, const store::Selection& selection,
                     absl::Span<const int> columns,
                     absl::FunctionRef<bool(absl::Span<const store::Value>)> visit);
@@ -210,6 +228,7 @@ class Engine {
   Engine(std::unique_ptr<store::Store> store, const Registry* registry,
          const EngineOptions& options);
   absl::Status Prepare(CommitRequest& request);
+  void PrepareCreations(CommitRequest& request);
   absl::Status DeriveReferences();
   // backfill.cc
   absl::Status DeriveColumns();
@@ -286,6 +305,8 @@ absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParsePayload(
     const Resource& resource, const store::Version& version);
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecord(
     const Resource& resource, const store::Version& version);
+absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecord(const Resource& resource,
+                                                                       absl::string_view record);
 
 // The quoted string of uid and revision.
 std::string Etag(const store::Version& version);

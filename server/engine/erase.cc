@@ -25,7 +25,6 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-constexpr store::ReadView kNewest{INT64_MAX};
 // Shorter texts are in too many others to tell anything.
 constexpr size_t kMinTextBytes = 4;
 

@@ -162,6 +162,7 @@ absl::Status Presentable(const absl::Status& status) {
 }
 
 v1::ErrorReason ReasonOf(const absl::Status& status) {
+  if (status.ok()) return v1::ERROR_REASON_UNSPECIFIED;
   google::rpc::ErrorInfo info;
   v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
   if (auto payload = status.GetPayload(TypeUrl(info))) {

@@ -1,9 +1,8 @@
 #include "query/page_token.h"
 
-#include <openssl/evp.h>
-
 #include "error/error.h"
 #include "query/seal.h"
+#include "values/sha256.h"
 
 namespace detente::query {
 namespace {
@@ -23,13 +22,8 @@ absl::Status Invalid(absl::string_view why) {
 }  // namespace
 
 std::string HashArguments(absl::string_view method, absl::string_view arguments) {
-  std::string text(method);
-  text.push_back('\0');
-  text.append(arguments.data(), arguments.size());
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr);
-  return std::string(reinterpret_cast<char*>(digest), kHashBytes);
+  const absl::string_view end("", 1);
+  return values::Sha256().Add(method).Add(end).Add(arguments).Bytes().substr(0, kHashBytes);
 }
 
 std::string SealPageToken(const PageToken& token, absl::string_view arguments_hash,

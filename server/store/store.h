@@ -30,7 +30,12 @@ struct Version {
   int64_t delete_time = 0;  // 0 = live
   std::string payload;      // the message without its fields 1 to 7; empty = erased
   std::string salt;         // of the record's checksums; random, the same in all its versions
-  bool superseded = false;  // of one that Select visits: there is a newer one
+};
+
+// A version that a read visits, as it is kept. Lives as long as the visit.
+struct Row {
+  absl::string_view record;  // as callers get it; see record.h
+  bool superseded = false;   // there is a newer one
 };
 
 // One commit, as it is written.
@@ -124,6 +129,10 @@ class Reader {
   virtual absl::Status List(absl::string_view collection, absl::string_view after,
                             const ReadView& view, bool show_deleted,
                             absl::FunctionRef<bool(Version&)> visit) = 0;
+  // The same, as rows.
+  virtual absl::Status ListRows(absl::string_view collection, absl::string_view after,
+                                const ReadView& view, bool show_deleted,
+                                absl::FunctionRef<bool(const Row&)> visit) = 0;
 
   // Visits the versions of a range in its order, each with the revision at which it was superseded
   // (INT64_MAX for a newest one), until `visit` says false. Costs what is visited, and with seen_at
@@ -146,7 +155,7 @@ class Reader {
   virtual absl::StatusOr<bool> IsDerived(absl::string_view collection) = 0;
   // Visits the versions that are selected, in the selection's order, until `visit` says false.
   virtual absl::Status Select(absl::string_view collection, const Selection& selection,
-                              absl::FunctionRef<bool(Version&)> visit) = 0;
+                              absl::FunctionRef<bool(const Row&)> visit) = 0;
   // Visits chosen columns of the rows that are selected, in no order; those of a row live as long
   // as the call. `columns` may hold RowColumns.
   virtual absl::Status Scan(absl::string_view collection, const Selection& selection,

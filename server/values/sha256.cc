@@ -19,12 +19,14 @@ Sha256& Sha256::Add(absl::string_view bytes) {
   return *this;
 }
 
-std::string Sha256::Hex() {
+std::string Sha256::Bytes() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_DigestFinal_ex(context_, digest, &size);
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(digest), size));
+  return std::string(reinterpret_cast<char*>(digest), size);
 }
+
+std::string Sha256::Hex() { return absl::BytesToHexString(Bytes()); }
 
 std::string Sha256Hex(absl::string_view bytes) { return Sha256().Add(bytes).Hex(); }
 

@@ -15,8 +15,9 @@ class Sha256 {
   ~Sha256();
   Sha256(const Sha256&) = delete;
   Sha256& Add(absl::string_view bytes);
-  // Lower-case hexadecimal digits. The object is of no use afterwards.
-  std::string Hex();
+  // The object is of no use after either.
+  std::string Bytes();
+  std::string Hex();  // lower-case digits
 
  private:
   evp_md_ctx_st* context_;

@@ -8,9 +8,18 @@
 
 namespace detente::values {
 
+constexpr size_t kMostVarintBytes = 10;
+
+// What follows it.
+inline char* PutVarint(uint64_t value, char* out) {
+  for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
+  *out++ = static_cast<char>(value);
+  return out;
+}
+
 inline void AppendVarint(uint64_t value, std::string* out) {
-  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
-  out->push_back(static_cast<char>(value));
+  char bytes[kMostVarintBytes];
+  out->append(bytes, PutVarint(value, bytes) - bytes);
 }
 
 inline void AppendNumber(int field, int64_t number, std::string* out) {
@@ -20,8 +29,10 @@ inline void AppendNumber(int field, int64_t number, std::string* out) {
 
 // Of a string, bytes, or an encoded message.
 inline void AppendBytes(int field, absl::string_view bytes, std::string* out) {
-  AppendVarint(static_cast<uint64_t>(field) << 3 | 2, out);
-  AppendVarint(bytes.size(), out);
+  char start[2 * kMostVarintBytes];
+  char* end = PutVarint(static_cast<uint64_t>(field) << 3 | 2, start);
+  end = PutVarint(bytes.size(), end);
+  out->append(start, end - start);
   out->append(bytes.data(), bytes.size());
 }
 

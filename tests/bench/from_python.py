@@ -18,7 +18,7 @@ from servers import BUILD, serve
 
 STARTS = 15
 RECORDS = 1_000
-COLUMNS = "id, uid, since, create_time, update_time, delete_time, payload"
+COLUMNS = "id, since, delete_time, record"
 GET = "/detente.v1.ReleaseService/GetRelease"
 
 

@@ -239,7 +239,7 @@ def fill(path: pathlib.Path) -> Filled:
     superseded = PERSONS * (REVISIONS - 1)
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         count, payload = db.execute(
-            "SELECT count(*), avg(length(payload)) FROM past_persons"
+            "SELECT count(*), avg(length(record)) FROM past_persons"
         ).fetchone()
     check(count == superseded, f"{count} superseded versions, not {superseded}")
     with serve("detente-server", *flags) as server, Caller(server) as caller:
@@ -597,8 +597,8 @@ def sum_up(path: pathlib.Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         sha = hashlib.sha256()
         count = 0
-        for (payload,) in db.execute("SELECT payload FROM head_persons ORDER BY id"):
-            sha.update(payload)
+        for (record,) in db.execute("SELECT record FROM head_persons ORDER BY id"):
+            sha.update(record)
             count += 1
     check(count == BIG, f"{count} persons")
 

@@ -39,11 +39,11 @@ def test_unknown_fields_that_are_stored_survive_updates(tmp_path: pathlib.Path) 
     for collection, name in names.items():
         table, record_id = f"head_{collection}", name.split("/")[1]
         row = f"FROM {table} WHERE id = ?"
-        (payload,) = db.execute(f"SELECT payload {row}", (record_id,)).fetchone()
+        (stored,) = db.execute(f"SELECT record {row}", (record_id,)).fetchone()
         record = detente.resource(collection).new()
-        record.ParseFromString(payload)
+        record.ParseFromString(stored)
         enriched = enrich(record).SerializeToString(deterministic=True)
-        db.execute(f"UPDATE {table} SET payload = ? WHERE id = ?", (enriched, record_id))
+        db.execute(f"UPDATE {table} SET record = ? WHERE id = ?", (enriched, record_id))
     db.commit()
     db.close()
 

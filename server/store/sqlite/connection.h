@@ -12,9 +12,11 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "store/record.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store.h"
 
@@ -99,9 +101,15 @@ class Statement {
     return text;
   }
   void ReadText(int column, std::string* text) const {
+    const absl::string_view bytes = View(column);
+    text->assign(bytes.data(), bytes.size());
+  }
+  // Until the next step.
+  absl::string_view View(int column) const {
     const void* data = sqlite3_column_blob(statement_, column);
-    if (data == nullptr) return text->clear();
-    text->assign(static_cast<const char*>(data), sqlite3_column_bytes(statement_, column));
+    if (data == nullptr) return "";
+    return {static_cast<const char*>(data),
+            static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
   }
 
   Value ReadValue(int column) const {
@@ -117,21 +125,16 @@ class Statement {
     }
   }
 
-  Version ReadVersion() const {
+  // Of DETENTE_VERSION_COLUMNS, which come first.
+  absl::StatusOr<Version> ReadVersion() const {
     Version version;
-    ReadVersion(&version);
+    if (absl::Status s = ReadVersion(&version); !s.ok()) return s;
     return version;
   }
   // Into one whose room may be used again.
-  void ReadVersion(Version* version) const {
-    ReadText(0, &version->id);
-    ReadText(1, &version->uid);
-    version->since = Int(2);
-    version->create_time = Int(3);
-    version->update_time = Int(4);
-    version->delete_time = Int(5);
-    ReadText(6, &version->payload);
-    ReadText(7, &version->salt);
+  absl::Status ReadVersion(Version* version) const {
+    ReadText(1, &version->salt);
+    return ReadRecord(View(0), version);
   }
 
  private:
@@ -195,13 +198,27 @@ class Connection {
 
   // For texts that may come again, of which the last ones are kept. Not to be used by two readers
   // of one connection at once.
-  absl::StatusOr<sqlite3_stmt*> PrepareText(const std::string& sql);
+  absl::StatusOr<sqlite3_stmt*> PrepareText(const std::string& sql) {
+    return PrepareText(sql, [&] { return sql; });
+  }
+  // The same of a text that is made from `key`.
+  absl::StatusOr<sqlite3_stmt*> PrepareText(const std::string& key,
+                                            absl::FunctionRef<absl::StatusOr<std::string>()> make);
 
   // Ends the statement that runs, and the next one; by any thread. The connection is then of no
   // more use.
   void Interrupt() {
     interrupted_ = true;
     sqlite3_interrupt(db_);
+  }
+
+  using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
+  absl::Status AddFunction(const char* name, int arguments, Function function,
+                           void* data = nullptr) {
+    const int code =
+        sqlite3_create_function_v2(db_, name, arguments, SQLITE_UTF8 | SQLITE_DETERMINISTIC, data,
+                                   function, nullptr, nullptr, nullptr);
+    return code == SQLITE_OK ? absl::OkStatus() : Failed("read");
   }
 
   sqlite3* db() { return db_; }
@@ -231,7 +248,7 @@ class Connection {
   Statement name(*name##_prepared)
 
 #define DETENTE_ROW_COLUMNS "id, uid, since, create_time, update_time, delete_time"
-#define DETENTE_VERSION_COLUMNS DETENTE_ROW_COLUMNS ", payload, salt"
+#define DETENTE_VERSION_COLUMNS "record, salt"
 
 // A name of ours in SQL.
 std::string Quoted(absl::string_view name);
@@ -244,14 +261,15 @@ struct CollectionSql {
   int64_t ordinal = -1;  // for the full-text index
   std::string create, get, get_past, list, revisions, head, insert_past, insert, update;
   std::string seen, seen_past;  // whether a view sees the row with a number, live; its id
-  std::string head_number, past_number;
-  std::string versions, superseded, since_of, last_number;  // versions.cc
+  std::string head_numbers, past_numbers, replace, replace_past;  // erase.cc
+  std::string versions, superseded, since_of, last_number;        // versions.cc
   std::string get_number, get_past_number;
   // derived.cc
   std::string drop_derived, create_derived, index_derived;
   std::string derive, derive_past, underived, underived_past;
   std::string insert_keys, keys, insert_past_keys;
   std::vector<std::string> key_names;  // of DETENTE_ROW_COLUMNS and the columns, quoted
+  std::string derived_marker, state;  // what says that it is all there; that, and the last revision
   std::string listed, unlist, enlist;
 
  private:

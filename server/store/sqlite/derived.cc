@@ -86,8 +86,7 @@ std::string HasValue(const Column& column, absl::string_view name) {
 
 void CollectionSql::NameDerived() {
   const std::string& collection = table.collection;
-  std::string columns, names, places, more;
-  int place = 2;  // after the number
+  std::string columns, names, more;
   key_names = {"id", "uid", "since", "create_time", "update_time", "delete_time"};
   for (const Column& column : table.columns) {
     const std::string name = Quoted(column.name);
@@ -95,11 +94,10 @@ void CollectionSql::NameDerived() {
     absl::StrAppend(&more, ", ?");
     absl::StrAppend(&columns, ", ", name, " ", TypeName(column.type));
     absl::StrAppend(&names, ", ", name);
-    absl::StrAppend(&places, ", ?", place++);
   }
   auto text = [&](absl::string_view sql) {
-    return absl::StrReplaceAll(
-        sql, {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", places}, {"$4", more}});
+    return absl::StrReplaceAll(sql,
+                               {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", more}});
   };
   drop_derived = text(
       "DROP TABLE IF EXISTS keys_$0; DROP TABLE IF EXISTS past_keys_$0; "
@@ -111,23 +109,26 @@ void CollectionSql::NameDerived() {
       absl::StrAppend(&index_derived, IndexOf(collection, table.columns, i));
     }
   }
+  // Not what each write does: SQLite would keep a journal of it.
   derive = text("INSERT OR REPLACE INTO keys_$0 (num, " DETENTE_ROW_COLUMNS
-                "$2) SELECT num, " DETENTE_ROW_COLUMNS "$3 FROM head_$0 WHERE num = ?1");
-  derive_past =
-      text("INSERT OR REPLACE INTO past_keys_$0 (num, " DETENTE_ROW_COLUMNS
-           ", until$2) SELECT num, " DETENTE_ROW_COLUMNS ", until$3 FROM past_$0 WHERE num = ?1");
-  // No INSERT ... SELECT for what each write does: SQLite would keep a journal of it.
+                "$2) VALUES (?, ?, ?, ?, ?, ?, ?$3)");
+  derive_past = text("INSERT OR REPLACE INTO past_keys_$0 (num, until, " DETENTE_ROW_COLUMNS
+                     "$2) VALUES (?, ?, ?, ?, ?, ?, ?, ?$3)");
   insert_keys =
-      text("INSERT INTO keys_$0 (num, " DETENTE_ROW_COLUMNS "$2) VALUES (?, ?, ?, ?, ?, ?, ?$4)");
+      text("INSERT INTO keys_$0 (num, " DETENTE_ROW_COLUMNS "$2) VALUES (?, ?, ?, ?, ?, ?, ?$3)");
   keys = text("SELECT " DETENTE_ROW_COLUMNS "$2 FROM keys_$0 WHERE num = ?1");
   insert_past_keys = text("INSERT INTO past_keys_$0 (num, until, " DETENTE_ROW_COLUMNS
-                          "$2) VALUES (?, ?, ?, ?, ?, ?, ?, ?$4)");
+                          "$2) VALUES (?, ?, ?, ?, ?, ?, ?, ?$3)");
   underived = text("SELECT " DETENTE_VERSION_COLUMNS
                    " FROM head_$0 WHERE num > "
                    "(SELECT coalesce(max(num), 0) FROM keys_$0) ORDER BY num");
   underived_past = text("SELECT " DETENTE_VERSION_COLUMNS
                         " FROM past_$0 WHERE num > "
                         "(SELECT coalesce(max(num), 0) FROM past_keys_$0) ORDER BY num");
+  derived_marker = absl::StrCat(kLayout, " ", table.fingerprint);
+  state = text(
+      "SELECT (SELECT value FROM meta WHERE key = 'derived_$0'), "
+      "(SELECT revision FROM commits ORDER BY revision DESC LIMIT 1)");
   listed = text("SELECT list, value FROM lists_$0 WHERE num = ?1 ORDER BY list, value");
   unlist = text("DELETE FROM lists_$0 WHERE list = ?1 AND value = ?2 AND num = ?3");
   enlist = text("INSERT INTO lists_$0 (list, value, num) VALUES (?1, ?2, ?3)");
@@ -143,8 +144,6 @@ absl::Status NotDerived() {
 }
 
 std::string MetaKey(absl::string_view collection) { return absl::StrCat("derived_", collection); }
-
-std::string Marker(const Table& table) { return absl::StrCat(kLayout, " ", table.fingerprint); }
 
 // Before the marker while values are being derived.
 constexpr absl::string_view kUnfinished = "unfinished ";
@@ -167,28 +166,24 @@ absl::StatusOr<bool> SqliteSession::IsDerived(absl::string_view collection) {
   if (!sql.ok()) return sql.status();
   auto marker = Meta(MetaKey(collection));
   if (!marker.ok()) return marker.status();
-  return *marker == Marker((*sql)->table);
+  return *marker == (*sql)->derived_marker;
 }
 
-absl::Status SqliteSession::CheckDerived(const Table& table) {
-  DETENTE_PREPARE(get, db_, "SELECT value FROM meta WHERE key = ?1");
-  const std::string key = MetaKey(table.collection);
-  auto row = get.Bind(key).Step("read");
-  if (!row.ok()) return row.status();
-  return *row && get.Text(0) == Marker(table) ? absl::OkStatus() : NotDerived();
+absl::Status SqliteSession::CheckDerived(const CollectionSql& sql, const Statement& state) {
+  return state.View(0) == sql.derived_marker ? absl::OkStatus() : NotDerived();
 }
 
 // In the transaction that is open.
 absl::Status SqliteSession::MakeDerived(const CollectionSql& sql) {
   absl::Status status = db_.Execute(absl::StrCat(sql.create_derived, sql.index_derived));
-  return status.ok() ? SetMeta(MetaKey(sql.table.collection), Marker(sql.table)) : status;
+  return status.ok() ? SetMeta(MetaKey(sql.table.collection), sql.derived_marker) : status;
 }
 
 absl::Status SqliteSession::BeginDeriving(absl::string_view collection) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
   const std::string key = MetaKey(collection);
-  const std::string unfinished = absl::StrCat(kUnfinished, Marker((*sql)->table));
+  const std::string unfinished = absl::StrCat(kUnfinished, (*sql)->derived_marker);
   auto marker = Meta(key);
   if (!marker.ok()) return marker.status();
   if (*marker == unfinished) return absl::OkStatus();
@@ -213,8 +208,9 @@ absl::Status SqliteSession::Underived(absl::string_view collection,
       auto row = (*list)->Step("read");
       if (!row.ok()) return row.status();
       if (!*row) break;
-      Version version = (*list)->ReadVersion();
-      if (!visit(version)) return absl::OkStatus();
+      auto version = (*list)->ReadVersion();
+      if (!version.ok()) return version.status();
+      if (!visit(*version)) return absl::OkStatus();
     }
   }
   return absl::OkStatus();
@@ -224,18 +220,9 @@ absl::Status SqliteSession::PutDerived(absl::string_view collection, absl::strin
                                        Revision since, const Derived& derived) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
-  for (const bool past : {false, true}) {
-    int64_t number = 0;
-    {
-      DETENTE_PREPARE(find, db_, (past ? (*sql)->past_number : (*sql)->head_number).c_str());
-      auto row = find.Bind(id).Bind(since).Step("read");
-      if (!row.ok()) return row.status();
-      if (*row) number = find.Int(0);
-    }
-    if (number == 0) continue;
-    if (absl::Status s = Derive(**sql, past, number, derived); !s.ok()) return s;
-  }
-  return absl::OkStatus();
+  return EachNumbered(**sql, id, since, [&](bool past, int64_t number) {
+    return Derive(**sql, past, number, derived);
+  });
 }
 
 absl::Status SqliteSession::EndDeriving(absl::string_view collection) {
@@ -244,7 +231,7 @@ absl::Status SqliteSession::EndDeriving(absl::string_view collection) {
   absl::Status status = Begin();
   if (!status.ok()) return status;
   status = db_.Execute((*sql)->index_derived);
-  if (status.ok()) status = SetMeta(MetaKey(collection), Marker((*sql)->table));
+  if (status.ok()) status = SetMeta(MetaKey(collection), (*sql)->derived_marker);
   if (status.ok()) status = Commit();
   if (!status.ok()) Rollback().IgnoreError();
   return status.ok() ? Analyze() : status;
@@ -253,12 +240,15 @@ absl::Status SqliteSession::EndDeriving(absl::string_view collection) {
 // What stands beside the row `number` of head_X or past_X.
 absl::Status SqliteSession::Derive(const CollectionSql& sql, bool past, int64_t number,
                                    const Derived& derived) {
+  Revision until = 0;
+  auto version = GetNumbered(sql, past, number, &until);
+  if (!version.ok()) return version.status();
   {
     DETENTE_PREPARE(put, db_, (past ? sql.derive_past : sql.derive).c_str());
     put.Bind(number);
-    for (size_t i = 0; i < sql.table.columns.size(); ++i) {
-      put.BindValue(derived.columns.empty() ? sql.table.columns[i].empty : derived.columns[i]);
-    }
+    if (past) put.Bind(until);
+    const std::vector<Value> values = KeysOf(sql, *version, derived);
+    for (const Value& value : values) put.BindValue(value);
     if (absl::Status s = put.Run(); !s.ok()) return s;
   }
   IndexWords(sql, past, number, derived);
@@ -346,27 +336,6 @@ absl::Status SqliteSession::ChangeLists(const CollectionSql& sql, int64_t number
         return s;
       }
     }
-  }
-  return absl::OkStatus();
-}
-
-// What an erasure leaves beside the rows of `id`, which have their new id already.
-absl::Status SqliteSession::ClearDerived(const CollectionSql& sql, absl::string_view id) {
-  std::vector<std::pair<bool, int64_t>> rows;
-  for (const bool past : {false, true}) {
-    auto list = db_.Once(absl::StrCat("SELECT num FROM ", past ? "past_" : "head_",
-                                      sql.table.collection, " WHERE id = ?1"));
-    if (!list.ok()) return list.status();
-    (*list)->Bind(id);
-    while (true) {
-      auto row = (*list)->Step("read");
-      if (!row.ok()) return row.status();
-      if (!*row) break;
-      rows.emplace_back(past, (*list)->Int(0));
-    }
-  }
-  for (const auto& [past, number] : rows) {
-    if (absl::Status s = Derive(sql, past, number, {}); !s.ok()) return s;
   }
   return absl::OkStatus();
 }

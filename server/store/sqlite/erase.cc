@@ -30,10 +30,39 @@ void HoldsOne(sqlite3_context* context, int, sqlite3_value** arguments) {
 
 }  // namespace
 
-absl::Status AddHoldsOne(Connection& db) {
-  const int code = sqlite3_create_function_v2(db.db(), "holds_one", 2, SQLITE_UTF8, nullptr,
-                                              HoldsOne, nullptr, nullptr, nullptr);
-  return code == SQLITE_OK ? absl::OkStatus() : StoreError(code, "read", sqlite3_errmsg(db.db()));
+absl::Status AddHoldsOne(Connection& db) { return db.AddFunction("holds_one", 2, HoldsOne); }
+
+absl::Status SqliteSession::EachNumbered(
+    const CollectionSql& sql, absl::string_view id, std::optional<Revision> since,
+    absl::FunctionRef<absl::Status(bool past, int64_t number)> visit) {
+  std::vector<std::pair<bool, int64_t>> found;
+  for (const bool past : {false, true}) {
+    DETENTE_PREPARE(find, db_, (past ? sql.past_numbers : sql.head_numbers).c_str());
+    find.Bind(id).Bind(since.value_or(0)).Bind(since.value_or(INT64_MAX));
+    while (true) {
+      auto row = find.Step("read");
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      found.emplace_back(past, find.Int(0));
+    }
+  }
+  for (const auto& [past, number] : found) {
+    if (absl::Status s = visit(past, number); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteSession::ReplaceRow(const CollectionSql& sql, bool past, int64_t number,
+                                       const Version& version, const Derived& derived) {
+  record_.clear();
+  AppendRecord(sql.table.collection, version, &record_);
+  {
+    DETENTE_PREPARE(put, db_, (past ? sql.replace_past : sql.replace).c_str());
+    put.Bind(number).Bind(version.id).Bind(version.delete_time);
+    absl::Status status = put.BindBlob(record_).BindBlob(version.salt).Run();
+    if (!status.ok()) return status;
+  }
+  return Derive(sql, past, number, derived);
 }
 
 absl::Status SqliteSession::Containing(absl::string_view collection,
@@ -42,17 +71,19 @@ absl::Status SqliteSession::Containing(absl::string_view collection,
   if (texts.empty()) return absl::OkStatus();
   if (auto known = shared_->Find(collection); !known.ok()) return known.status();
   TextFinder finder(texts);
+  Version version;
   for (absl::string_view table : {"head_", "past_"}) {
     auto find = db_.Once(absl::StrCat("SELECT " DETENTE_VERSION_COLUMNS " FROM ", table, collection,
-                                      " WHERE holds_one(payload, ?1) OR holds_one(id, ?1) "
-                                      "ORDER BY id, since"));
+                                      " WHERE holds_one(record, ?1) ORDER BY id, since"));
     if (!find.ok()) return find.status();
     (*find)->BindPointer(&finder, kFinder);
     while (true) {
       auto row = (*find)->Step("read");
       if (!row.ok()) return row.status();
       if (!*row) break;
-      Version version = (*find)->ReadVersion();
+      if (absl::Status s = (*find)->ReadVersion(&version); !s.ok()) return s;
+      // Digits of a uid or an etag tell nothing.
+      if (!finder.FindsIn(version.payload) && !finder.FindsIn(version.id)) continue;
       if (!visit(version)) return absl::OkStatus();
     }
   }
@@ -62,15 +93,14 @@ absl::Status SqliteSession::Containing(absl::string_view collection,
 absl::Status SqliteSession::Rewrite(absl::string_view collection, absl::string_view id,
                                     Revision since, absl::string_view payload,
                                     const Derived& derived) {
-  if (auto known = shared_->Find(collection); !known.ok()) return known.status();
-  for (absl::string_view table : {"head_", "past_"}) {
-    auto update = db_.Once(absl::StrCat("UPDATE ", table, collection,
-                                        " SET payload = ?1 WHERE id = ?2 AND "
-                                        "since = ?3"));
-    if (!update.ok()) return update.status();
-    if (absl::Status s = (*update)->BindBlob(payload).Bind(id).Bind(since).Run(); !s.ok()) return s;
-  }
-  return PutDerived(collection, id, since, derived);
+  auto sql = shared_->Find(collection);
+  if (!sql.ok()) return sql.status();
+  return EachNumbered(**sql, id, since, [&](bool past, int64_t number) {
+    auto version = GetNumbered(**sql, past, number);
+    if (!version.ok()) return version.status();
+    version->payload = std::string(payload);
+    return ReplaceRow(**sql, past, number, *version, derived);
+  });
 }
 
 absl::Status SqliteSession::KeepLeaf(absl::string_view collection, absl::string_view id,
@@ -89,16 +119,19 @@ absl::Status SqliteSession::EraseRecord(absl::string_view collection, absl::stri
   if (!sql.ok()) return sql.status();
   // Freed pages are overwritten; Purge then rewrites the whole file.
   if (absl::Status s = db_.Execute("PRAGMA secure_delete = ON"); !s.ok()) return s;
-  for (absl::string_view table : {"head_", "past_"}) {
-    auto clear = db_.Once(
-        absl::StrCat("UPDATE ", table, collection,
-                     " SET id = ?1, uid = ?2, payload = x'', salt = x'', delete_time = "
-                     "CASE delete_time WHEN 0 THEN ?3 ELSE delete_time END WHERE id = ?4"));
-    if (!clear.ok()) return clear.status();
-    absl::Status s = (*clear)->Bind(new_id).Bind(new_uid).Bind(time).Bind(id).Run();
-    if (!s.ok()) return s;
-  }
-  if (absl::Status s = ClearDerived(**sql, new_id); !s.ok()) return s;
+  absl::Status cleared = EachNumbered(**sql, id, std::nullopt, [&](bool past, int64_t number) {
+    auto version = GetNumbered(**sql, past, number);
+    if (!version.ok()) return version.status();
+    Version left;
+    left.id = std::string(new_id);
+    left.uid = std::string(new_uid);
+    left.since = version->since;
+    left.create_time = version->create_time;
+    left.update_time = version->update_time;
+    left.delete_time = version->delete_time != 0 ? version->delete_time : time;
+    return ReplaceRow(**sql, past, number, left, {});
+  });
+  if (!cleared.ok()) return cleared;
   const std::string name = absl::StrCat(collection, "/", id);
   const std::string new_name = absl::StrCat(collection, "/", new_id);
   struct Step {

@@ -223,7 +223,9 @@ absl::Status SqliteSession::Search(const SearchQuery& query, SearchStatistics* s
                                                 name) == query.collections.end()) {
       continue;
     }
-    if (absl::Status s = CheckDerived(sql.table); !s.ok()) return s;
+    DETENTE_PREPARE(state, db_, sql.state.c_str());
+    if (auto row = state.Step("read"); !row.ok()) return row.status();
+    if (absl::Status s = CheckDerived(sql, state); !s.ok()) return s;
     collections.emplace(sql.ordinal, &sql);
   }
 

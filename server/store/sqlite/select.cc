@@ -14,8 +14,6 @@
 namespace detente::store {
 namespace {
 
-constexpr char kNewestRevision[] = "SELECT revision FROM commits ORDER BY revision DESC LIMIT 1";
-
 constexpr int64_t kMostRowsOfAPage = 2'000;
 
 constexpr int kStepsBetweenChecks = 10'000;  // of SQLite's machine
@@ -105,19 +103,8 @@ bool SelectionRun::Check() {
 }
 
 absl::Status SqliteSession::AddFunctions() {
-  struct Function {
-    const char* name;
-    int arguments;
-    void (*call)(sqlite3_context*, int, sqlite3_value**);
-  };
-  for (const Function& function : {Function{"matches_wildcard", 2, MatchesWildcard},
-                                   Function{"possibly_within", 3, PossiblyWithin}}) {
-    const int code = sqlite3_create_function_v2(db_.db(), function.name, function.arguments,
-                                                SQLITE_UTF8 | SQLITE_DETERMINISTIC, &run_,
-                                                function.call, nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db_.db()));
-  }
-  return absl::OkStatus();
+  absl::Status status = db_.AddFunction("matches_wildcard", 2, MatchesWildcard, &run_);
+  return status.ok() ? db_.AddFunction("possibly_within", 3, PossiblyWithin, &run_) : status;
 }
 
 // One collection's rows as a selection sees them. Made within the read transaction that the
@@ -157,7 +144,8 @@ class SelectionSql {
     return sql;
   }
 
-  // num, whether it is of a past version, and the keys of the order, of at most `limit` rows.
+  // num of at most `limit` rows; where they are not all heads, whether it is of a past version, and
+  // the keys of the order.
   absl::StatusOr<std::optional<Sql>> Keys(Pass pass, const std::vector<Value>& after,
                                           int64_t limit) const {
     const PassSql in = CompilePass(pass, selection_.order, table_);
@@ -173,9 +161,9 @@ class SelectionSql {
         from->text += " AND ";
         from->Add(*rest);
       }
-      absl::StrAppend(&sql.text, past ? " UNION ALL " : "", "SELECT k.num AS num, ", past ? 1 : 0,
-                      " AS past");
+      absl::StrAppend(&sql.text, past ? " UNION ALL " : "", "SELECT k.num AS num");
       if (!newest_) {
+        sql.text += past ? ", 1" : ", 0";
         for (const std::string& key : in.keys) absl::StrAppend(&sql.text, ", ", key);
       }
       sql.Add(*from);
@@ -192,14 +180,16 @@ class SelectionSql {
     return sql;
   }
 
-  // The versions themselves, where they are all heads: a sorter never holds their payloads.
-  Sql Heads(Sql keys) const {
-    keys.text = absl::StrCat(
-        "SELECT head.id, head.uid, head.since, head.create_time, head.update_time, "
-        "head.delete_time, head.payload, head.salt FROM (",
-        keys.text, ") AS found CROSS JOIN head_", table_.collection,
-        " AS head ON head.num = found.num");
-    return keys;
+  // The records themselves, where they are all heads. A sorter never holds them; where there is
+  // none, they are read with the keys.
+  std::string Heads(const std::string& keys, bool sorts) const {
+    if (!sorts) {
+      return absl::StrCat("SELECT head.record FROM keys_", table_.collection,
+                          " AS k CROSS JOIN head_", table_.collection,
+                          " AS head ON head.num = k.num", keys.substr(keys.find(" WHERE ")));
+    }
+    return absl::StrCat("SELECT head.record FROM (", keys, ") AS found CROSS JOIN head_",
+                        table_.collection, " AS head ON head.num = found.num");
   }
 
  private:
@@ -263,11 +253,11 @@ absl::Status SqliteSession::Selected(
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
   // Open until the end: all that follows is of one state.
-  DETENTE_PREPARE(state, db_, kNewestRevision);
+  DETENTE_PREPARE(state, db_, (*sql)->state.c_str());
   auto row = state.Step("read");
   if (!row.ok()) return row.status();
-  const Revision newest = *row ? state.Int(0) : 0;
-  if (absl::Status s = CheckDerived((*sql)->table); !s.ok()) return s;
+  if (absl::Status s = CheckDerived(**sql, state); !s.ok()) return s;
+  const Revision newest = state.Int(1);
   // Where the view is of the newest revision, the heads are all it sees.
   SelectionSql select((*sql)->table, selection, selection.view.revision >= newest);
   const Watch watch(db_, run_, selection);
@@ -289,37 +279,48 @@ absl::Status SqliteSession::EachPass(const Selection& selection, SelectionSql& s
     auto keys = select.Keys(pass, after, left);
     if (!keys.ok()) return keys.status();
     if (!keys->has_value()) continue;
-    const Sql text = select.newest() ? select.Heads(**std::move(keys)) : **std::move(keys);
-    if (absl::Status s = read(text, &left); !s.ok()) return s;
+    if (absl::Status s = read(**keys, &left); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> SqliteSession::RowsText(const SelectionSql& select,
+                                                    const std::string& keys) {
+  if (!select.newest()) return keys;
+  auto steps = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", keys));
+  if (!steps.ok()) return steps.status();
+  while (true) {
+    auto row = (*steps)->Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return select.Heads(keys, false);
+    if (absl::StartsWith((*steps)->View(3), "USE TEMP B-TREE")) return select.Heads(keys, true);
+  }
+}
+
 absl::Status SqliteSession::Select(absl::string_view collection, const Selection& selection,
-                                   absl::FunctionRef<bool(Version&)> visit) {
+                                   absl::FunctionRef<bool(const Row&)> visit) {
   return Selected(collection, selection, [&](const CollectionSql& sql, SelectionSql& select) {
-    Version version;
-    return EachPass(selection, select, [&](const Sql& text, int64_t* left) -> absl::Status {
-      auto prepared = db_.PrepareText(text.text);
+    return EachPass(selection, select, [&](const Sql& keys, int64_t* left) -> absl::Status {
+      auto prepared = db_.PrepareText(keys.text, [&] { return RowsText(select, keys.text); });
       if (!prepared.ok()) return prepared.status();
       Statement rows(*prepared);
-      Bind(text.values, &rows);
+      Bind(keys.values, &rows);
       while (true) {
         auto row = rows.Step("read");
         if (!row.ok() || !*row) return row.status();
         if (*left > 0) --*left;
+        bool go_on;
         if (select.newest()) {
-          rows.ReadVersion(&version);
+          go_on = visit({rows.View(0), false});
         } else {
-          version.superseded = rows.Int(1) != 0;
-          DETENTE_PREPARE(get, db_,
-                          (version.superseded ? sql.get_past_number : sql.get_number).c_str());
+          const bool superseded = rows.Int(1) != 0;
+          DETENTE_PREPARE(get, db_, (superseded ? sql.get_past_number : sql.get_number).c_str());
           row = get.Bind(rows.Int(0)).Step("read");
           if (!row.ok()) return row.status();
           if (!*row) return absl::DataLossError("a version is missing");
-          get.ReadVersion(&version);
+          go_on = visit({get.View(0), superseded});
         }
-        if (visit(version)) continue;
+        if (go_on) continue;
         *left = 0;
         return absl::OkStatus();
       }
@@ -436,8 +437,10 @@ absl::StatusOr<Plan> SqliteSession::Explain(absl::string_view collection,
                                             const Selection& selection) {
   Plan plan;
   auto explain = [&](const CollectionSql&, SelectionSql& select) {
-    return EachPass(selection, select, [&](const Sql& text, int64_t*) -> absl::Status {
-      auto steps = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", text.text));
+    return EachPass(selection, select, [&](const Sql& keys, int64_t*) -> absl::Status {
+      auto text = RowsText(select, keys.text);
+      if (!text.ok()) return text.status();
+      auto steps = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", *text));
       if (!steps.ok()) return steps.status();
       while (true) {
         auto row = (*steps)->Step("read");

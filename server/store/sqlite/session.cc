@@ -6,6 +6,11 @@
 #include "error/error.h"
 
 namespace detente::store {
+namespace {
+
+constexpr int kAfterVersion = 2;  // the first column behind DETENTE_VERSION_COLUMNS
+
+}  // namespace
 
 struct Commit ReadCommit(const Statement& row) {
   return {row.Int(0), row.Int(1), row.Text(2), row.Text(3), row.Text(4), row.Text(5), row.Text(6)};
@@ -42,38 +47,74 @@ absl::StatusOr<std::optional<Version>> SqliteSession::Get(absl::string_view coll
   auto turn = ReadTurn();
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
-  DETENTE_PREPARE(get, db_, (*sql)->get.c_str());
-  auto row = get.Bind(id).Step("read");
+  {
+    DETENTE_PREPARE(get, db_, (*sql)->get.c_str());
+    auto row = get.Bind(id).Step("read");
+    if (!row.ok()) return row.status();
+    if (!*row) return std::nullopt;
+    if (get.Int(kAfterVersion) <= view.revision) return get.ReadVersion();
+  }
+  DETENTE_PREPARE(past, db_, (*sql)->get_past.c_str());
+  auto row = past.Bind(id).Bind(view.revision).Step("read");
   if (!row.ok()) return row.status();
   if (!*row) return std::nullopt;
-  if (get.Int(2) <= view.revision) return get.ReadVersion();
-  return GetPast(**sql, id, view);
+  return past.ReadVersion();
 }
 
-absl::Status SqliteSession::List(absl::string_view collection, absl::string_view after,
-                                 const ReadView& view, bool show_deleted,
-                                 absl::FunctionRef<bool(Version&)> visit) {
+absl::StatusOr<Version> SqliteSession::GetNumbered(const CollectionSql& sql, bool past,
+                                                   int64_t number, Revision* until) {
+  DETENTE_PREPARE(get, db_, (past ? sql.get_past_number : sql.get_number).c_str());
+  auto row = get.Bind(number).Step("read");
+  if (!row.ok()) return row.status();
+  if (!*row) return absl::DataLossError("a version is missing");
+  if (until != nullptr && past) *until = get.Int(kAfterVersion);
+  return get.ReadVersion();
+}
+
+// `read` is given statements whose rows begin with DETENTE_VERSION_COLUMNS.
+absl::Status SqliteSession::Walk(
+    absl::string_view collection, absl::string_view after, const ReadView& view, bool show_deleted,
+    absl::FunctionRef<absl::StatusOr<bool>(const Statement&, bool superseded)> read) {
+  constexpr int kDeleteTime = kAfterVersion, kSince = kDeleteTime + 1, kId = kSince + 1;
   auto turn = ReadTurn();
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
   DETENTE_PREPARE(list, db_, (*sql)->list.c_str());
   list.Bind(after);
-  Version version;
   while (true) {
     auto row = list.Step("read");
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    if (list.Int(2) <= view.revision) {
-      if (!show_deleted && list.Int(5) != 0) continue;
-      list.ReadVersion(&version);
-      if (!visit(version)) return absl::OkStatus();
+    if (!row.ok() || !*row) return row.status();
+    absl::StatusOr<bool> go_on = true;
+    if (list.Int(kSince) <= view.revision) {
+      if (show_deleted || list.Int(kDeleteTime) == 0) go_on = read(list, false);
     } else {
-      auto past = GetPast(**sql, list.Text(0), view);
-      if (!past.ok()) return past.status();
-      if (!past->has_value() || (!show_deleted && (*past)->delete_time != 0)) continue;
-      if (!visit(**past)) return absl::OkStatus();
+      DETENTE_PREPARE(past, db_, (*sql)->get_past.c_str());
+      row = past.Bind(list.View(kId)).Bind(view.revision).Step("read");
+      if (!row.ok()) return row.status();
+      if (*row && (show_deleted || past.Int(kDeleteTime) == 0)) go_on = read(past, true);
     }
+    if (!go_on.ok() || !*go_on) return go_on.status();
   }
+}
+
+absl::Status SqliteSession::List(absl::string_view collection, absl::string_view after,
+                                 const ReadView& view, bool show_deleted,
+                                 absl::FunctionRef<bool(Version&)> visit) {
+  Version version;
+  return Walk(collection, after, view, show_deleted,
+              [&](const Statement& row, bool) -> absl::StatusOr<bool> {
+                if (absl::Status s = row.ReadVersion(&version); !s.ok()) return s;
+                return visit(version);
+              });
+}
+
+absl::Status SqliteSession::ListRows(absl::string_view collection, absl::string_view after,
+                                     const ReadView& view, bool show_deleted,
+                                     absl::FunctionRef<bool(const Row&)> visit) {
+  return Walk(collection, after, view, show_deleted,
+              [&](const Statement& row, bool superseded) -> absl::StatusOr<bool> {
+                return visit({row.View(0), superseded});
+              });
 }
 
 absl::Status SqliteSession::Revisions(absl::string_view collection, absl::string_view id,
@@ -81,11 +122,12 @@ absl::Status SqliteSession::Revisions(absl::string_view collection, absl::string
   auto turn = ReadTurn();
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
+  Version version;
   DETENTE_PREPARE(get, db_, (*sql)->get.c_str());
   auto row = get.Bind(id).Step("read");
   if (!row.ok() || !*row) return row.status();
-  if (get.Int(2) < before) {
-    Version version = get.ReadVersion();
+  if (get.Int(kAfterVersion) < before) {
+    if (absl::Status s = get.ReadVersion(&version); !s.ok()) return s;
     if (!visit(version)) return absl::OkStatus();
   }
   DETENTE_PREPARE(past, db_, (*sql)->revisions.c_str());
@@ -93,7 +135,7 @@ absl::Status SqliteSession::Revisions(absl::string_view collection, absl::string
   while (true) {
     row = past.Step("read");
     if (!row.ok() || !*row) return row.status();
-    Version version = past.ReadVersion();
+    if (absl::Status s = past.ReadVersion(&version); !s.ok()) return s;
     if (!visit(version)) return absl::OkStatus();
   }
 }
@@ -151,56 +193,35 @@ absl::Status SqliteSession::BeginCommit() {
   return Run("SAVEPOINT one_commit");
 }
 
-namespace {
-
-constexpr int kVersionColumns = 8;
-
-Statement& BindVersion(const Version& version, Statement* put) {
-  return put->Bind(version.id)
-      .Bind(version.uid)
-      .Bind(version.since)
-      .Bind(version.create_time)
-      .Bind(version.update_time)
-      .Bind(version.delete_time)
-      .BindBlob(version.payload)
-      .BindBlob(version.salt);
-}
-
-}  // namespace
-
 absl::Status SqliteSession::Put(absl::string_view collection, const Version& version,
                                 const Derived& derived, bool supersedes) {
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
-  if (supersedes) return Supersede(**sql, version, derived);
-  {
-    DETENTE_PREPARE(put, db_, (*sql)->insert.c_str());
-    if (absl::Status s = BindVersion(version, &put).Run(); !s.ok()) return s;
-  }
-  ++inserted_;
-  return PutKeys(**sql, sqlite3_last_insert_rowid(db_.db()), version, derived);
-}
-
-// The head's version and what it is found by are copied to the past.
-absl::Status SqliteSession::Supersede(const CollectionSql& sql, const Version& version,
-                                      const Derived& derived) {
-  int64_t number = 0;
-  {
-    DETENTE_PREPARE(head, db_, sql.head.c_str());
+  int64_t number = 0, past_number = 0;
+  if (supersedes) {
+    // The version before is copied to the past.
+    DETENTE_PREPARE(head, db_, (*sql)->head.c_str());
     auto row = head.Bind(version.id).Step("read");
     if (!row.ok()) return row.status();
     if (!*row) return absl::InternalError(absl::StrCat("no version to supersede: ", version.id));
     number = head.Int(0);
-    DETENTE_PREPARE(keep, db_, sql.insert_past.c_str());
-    for (int column = 1; column <= kVersionColumns; ++column) keep.BindColumn(head, column);
+    DETENTE_PREPARE(keep, db_, (*sql)->insert_past.c_str());
+    keep.Bind(version.id);
+    for (int column = 1; column <= 4; ++column) keep.BindColumn(head, column);
     if (absl::Status s = keep.Bind(version.since).Run(); !s.ok()) return s;
+    past_number = sqlite3_last_insert_rowid(db_.db());
   }
-  const int64_t past_number = sqlite3_last_insert_rowid(db_.db());
   {
-    DETENTE_PREPARE(put, db_, sql.update.c_str());
-    if (absl::Status s = BindVersion(version, &put).Run(); !s.ok()) return s;
+    record_.clear();
+    AppendRecord(collection, version, &record_);
+    DETENTE_PREPARE(put, db_, (supersedes ? (*sql)->update : (*sql)->insert).c_str());
+    put.Bind(version.id).Bind(version.since).Bind(version.delete_time);
+    absl::Status status = put.BindBlob(record_).BindBlob(version.salt).Run();
+    if (!status.ok()) return status;
   }
-  return SupersedeKeys(sql, number, past_number, version, derived);
+  if (supersedes) return SupersedeKeys(**sql, number, past_number, version, derived);
+  ++inserted_;
+  return PutKeys(**sql, sqlite3_last_insert_rowid(db_.db()), version, derived);
 }
 
 absl::Status SqliteSession::PutCommit(const struct Commit& commit,
@@ -281,16 +302,6 @@ std::shared_lock<std::shared_mutex> SqliteSession::ReadTurn() {
 absl::Status SqliteSession::Run(const char* sql) {
   DETENTE_PREPARE(statement, db_, sql);
   return statement.Run();
-}
-
-absl::StatusOr<std::optional<Version>> SqliteSession::GetPast(const CollectionSql& sql,
-                                                              absl::string_view id,
-                                                              const ReadView& view) {
-  DETENTE_PREPARE(past, db_, sql.get_past.c_str());
-  auto row = past.Bind(id).Bind(view.revision).Step("read");
-  if (!row.ok()) return row.status();
-  if (!*row) return std::nullopt;
-  return past.ReadVersion();
 }
 
 }  // namespace detente::store

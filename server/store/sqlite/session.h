@@ -51,6 +51,8 @@ class SqliteSession : public Writer {
                                              const ReadView& view) override;
   absl::Status List(absl::string_view collection, absl::string_view after, const ReadView& view,
                     bool show_deleted, absl::FunctionRef<bool(Version&)> visit) override;
+  absl::Status ListRows(absl::string_view collection, absl::string_view after, const ReadView& view,
+                        bool show_deleted, absl::FunctionRef<bool(const Row&)> visit) override;
   absl::Status Revisions(absl::string_view collection, absl::string_view id, Revision before,
                          absl::FunctionRef<bool(Version&)> visit) override;
 
@@ -77,7 +79,7 @@ class SqliteSession : public Writer {
 
   // select.cc
   absl::Status Select(absl::string_view collection, const Selection& selection,
-                      absl::FunctionRef<bool(Version&)> visit) override;
+                      absl::FunctionRef<bool(const Row&)> visit) override;
   absl::Status Scan(absl::string_view collection, const Selection& selection,
                     absl::Span<const int> columns,
                     absl::FunctionRef<bool(absl::Span<const Value>)> visit) override;
@@ -168,7 +170,8 @@ class SqliteSession : public Writer {
   absl::Status WriteWords();
   absl::Status PurgeWords();
   // derived.cc
-  absl::Status CheckDerived(const Table& table);
+  // `state`: a row of sql.state.
+  static absl::Status CheckDerived(const CollectionSql& sql, const Statement& state);
   absl::Status Derive(const CollectionSql& sql, bool past, int64_t number, const Derived& derived);
   absl::Status PutKeys(const CollectionSql& sql, int64_t number, const Version& version,
                        const Derived& derived);
@@ -179,15 +182,27 @@ class SqliteSession : public Writer {
   absl::Status ChangeLists(const CollectionSql& sql, int64_t number,
                            const std::vector<std::pair<int, Value>>& gone,
                            const std::vector<std::pair<int, Value>>& added);
-  absl::Status ClearDerived(const CollectionSql& sql, absl::string_view id);
   absl::Status Analyze();
   absl::Status AnalyzeIfGrown();
 
   // A reader of a store in memory waits for the writer; the writer's own reads don't.
   std::shared_lock<std::shared_mutex> ReadTurn();
   absl::Status Run(const char* sql);
-  absl::StatusOr<std::optional<Version>> GetPast(const CollectionSql& sql, absl::string_view id,
-                                                 const ReadView& view);
+  // The version in the row `number` of head_X or past_X; with its `until`.
+  absl::StatusOr<Version> GetNumbered(const CollectionSql& sql, bool past, int64_t number,
+                                      Revision* until = nullptr);
+  // erase.cc
+  // Visits the rows of a record's versions; of one, where `since` is given.
+  absl::Status EachNumbered(const CollectionSql& sql, absl::string_view id,
+                            std::optional<Revision> since,
+                            absl::FunctionRef<absl::Status(bool past, int64_t number)> visit);
+  // In its place, with what is derived from it.
+  absl::Status ReplaceRow(const CollectionSql& sql, bool past, int64_t number,
+                          const Version& version, const Derived& derived);
+  absl::Status Walk(
+      absl::string_view collection, absl::string_view after, const ReadView& view,
+      bool show_deleted,
+      absl::FunctionRef<absl::StatusOr<bool>(const Statement&, bool superseded)> read);
 
   // select.cc
   absl::Status AddFunctions();
@@ -196,7 +211,9 @@ class SqliteSession : public Writer {
                         absl::FunctionRef<absl::Status(const CollectionSql&, SelectionSql&)> read);
   // Within it. `read` counts the rows that are left down, and ends it with 0.
   absl::Status EachPass(const Selection& selection, SelectionSql& select,
-                        absl::FunctionRef<absl::Status(const Sql&, int64_t* left)> read);
+                        absl::FunctionRef<absl::Status(const Sql& keys, int64_t* left)> read);
+  // What reads the rows of these keys: of heads their records.
+  absl::StatusOr<std::string> RowsText(const SelectionSql& select, const std::string& keys);
   // Within it: `wanted` of the newest versions, then of superseded ones.
   absl::Status EachTable(const SelectionSql& select, const std::string& wanted,
                          absl::FunctionRef<absl::Status(Statement&)> read);
@@ -207,12 +224,11 @@ class SqliteSession : public Writer {
                                                       const SelectionSql& select);
   static void AddStep(absl::string_view collection, std::string step, Plan* plan);
 
-  absl::Status Supersede(const CollectionSql& sql, const Version& version, const Derived& derived);
-
   std::shared_ptr<Shared> shared_;
   Connection db_;
   bool writes_ = false;
   SelectionRun run_;
+  std::string record_;  // that is being written
   // What the transaction changes in the full-text index, in the order in which it does.
   std::vector<WordsChange> words_;
   size_t words_before_ = 0;  // of these, by commits before the one that is open

@@ -27,7 +27,7 @@ namespace detente::store {
 namespace {
 
 constexpr int kApplicationId = 0x44e74e7e;  // marks the file as one of ours
-constexpr int kFormat = 3;                  // of the tables
+constexpr int kFormat = 4;                  // of the tables
 
 constexpr absl::string_view kTables = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -65,16 +65,37 @@ ALTER TABLE past_$0 ADD COLUMN salt BLOB NOT NULL DEFAULT x'';
 UPDATE past_$0 SET salt = (SELECT salt FROM head_$0 AS head WHERE head.id = past_$0.id);
 )sql";
 
-// From format 2: rows get numbers. Of the new tables, which then take the old ones' names.
-constexpr absl::string_view kNumbers = R"sql(
+// From formats 2 and 3: fields 1 to 7 stand before the payload, in one column. Rows have numbers
+// from format 3 on, under which derived tables know them; before, what SQLite numbered them by.
+// The tables of today are $1; their indexes have the names that those of the old ones had.
+constexpr absl::string_view kRecords = R"sql(
 ALTER TABLE head_$0 RENAME TO old_head_$0;
 ALTER TABLE past_$0 RENAME TO old_past_$0;
 $1
-INSERT INTO head_$0 ($2) SELECT $2 FROM old_head_$0 ORDER BY rowid;
-INSERT INTO past_$0 ($2, until) SELECT $2, until FROM old_past_$0 ORDER BY rowid;
+INSERT INTO head_$0 (num, id, since, delete_time, record, salt) SELECT rowid, id, since, delete_time,
+  record_of('$0', id, uid, since, create_time, update_time, delete_time, payload), salt
+  FROM old_head_$0 ORDER BY rowid;
+INSERT INTO past_$0 (num, id, since, delete_time, record, salt, until)
+  SELECT rowid, id, since, delete_time,
+  record_of('$0', id, uid, since, create_time, update_time, delete_time, payload), salt, until
+  FROM old_past_$0 ORDER BY rowid;
 DROP TABLE old_head_$0;
 DROP TABLE old_past_$0;
 )sql";
+
+// record_of(collection, id, uid, since, create_time, update_time, delete_time, payload)
+void RecordOf(sqlite3_context* context, int, sqlite3_value** arguments) {
+  auto text = [&](int i) {
+    const auto* bytes = static_cast<const char*>(sqlite3_value_blob(arguments[i]));
+    const auto size = static_cast<size_t>(sqlite3_value_bytes(arguments[i]));
+    return bytes == nullptr ? std::string() : std::string(bytes, size);
+  };
+  auto number = [&](int i) { return int64_t{sqlite3_value_int64(arguments[i])}; };
+  Version version{text(1), text(2), number(3), number(4), number(5), number(6), text(7), ""};
+  std::string record;
+  AppendRecord(text(0), version, &record);
+  sqlite3_result_blob64(context, record.data(), record.size(), SQLITE_TRANSIENT);
+}
 
 // Held while a process writes a store; holds its process id for the next one to name.
 class LockFile {
@@ -247,6 +268,7 @@ class SqliteStore : public Store {
         "PRAGMA synchronous = ", sync ? "FULL" : "OFF",
         "; PRAGMA wal_autocheckpoint = ", shared_->options.checkpoint_pages));
     if (!status.ok()) return status;
+    if (absl::Status s = db.AddFunction("record_of", 8, RecordOf); !s.ok()) return s;
     std::string sql = "BEGIN IMMEDIATE;";
     if (*format == 0) {
       unsigned char key[32];
@@ -267,10 +289,9 @@ class SqliteStore : public Store {
       if (!there.ok()) return there.status();
       if (*there && *format == 1)
         absl::StrAppend(&sql, absl::StrReplaceAll(kSalts, {{"$0", name}}));
-      if (*there && *format < 3) {
-        absl::StrAppend(&sql, absl::StrReplaceAll(kNumbers, {{"$0", name},
-                                                             {"$1", collection.create},
-                                                             {"$2", DETENTE_VERSION_COLUMNS}}));
+      if (*there && *format < 4) {
+        absl::StrAppend(&sql,
+                        absl::StrReplaceAll(kRecords, {{"$0", name}, {"$1", collection.create}}));
       }
       absl::StrAppend(&sql, collection.create);
     }

@@ -8,7 +8,7 @@ namespace detente::store {
 
 absl::Status SqliteSession::Versions(absl::string_view collection, const VersionRange& range,
                                      absl::FunctionRef<bool(Version&, Revision)> visit) {
-  constexpr int kUntil = 8;  // after the version's columns
+  constexpr int kUntil = 4;
   auto turn = ReadTurn();
   auto sql = shared_->Find(collection);
   if (!sql.ok()) return sql.status();
@@ -16,14 +16,13 @@ absl::Status SqliteSession::Versions(absl::string_view collection, const Version
   // All ids come before the first one of the next revision.
   const Revision after = range.after_id.empty() ? range.after + 1 : range.after;
   list.Bind(after).Bind(range.after_id).Bind(range.to).Bind(range.seen_at);
+  Version version;
   while (true) {
     auto row = list.Step("read");
     if (!row.ok()) return row.status();
     if (!*row) return absl::OkStatus();
-    Version version = list.ReadVersion();
-    const Revision until = list.Int(kUntil);
-    version.superseded = until != INT64_MAX;
-    if (!visit(version, until)) return absl::OkStatus();
+    if (absl::Status s = list.ReadVersion(&version); !s.ok()) return s;
+    if (!visit(version, list.Int(kUntil))) return absl::OkStatus();
   }
 }
 

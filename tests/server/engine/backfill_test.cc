@@ -10,6 +10,7 @@
 #include "detente/v1/person.pb.h"
 #include "engine/engine.h"
 #include "server/engine/testing.h"
+#include "store/record.h"
 
 namespace detente::engine {
 namespace {
@@ -48,10 +49,13 @@ store::Selection Named(const std::string& display_name, store::Revision revision
 
 absl::StatusOr<std::vector<std::string>> Find(Engine& engine, const store::Selection& selection) {
   std::vector<std::string> ids;
-  absl::Status status = engine.Select(ResourceOf(v1::Person()), selection, [&](store::Version& v) {
-    ids.push_back(absl::StrCat(v.id, "@", v.since, v.superseded ? " superseded" : ""));
-    return true;
-  });
+  absl::Status status =
+      engine.Select(ResourceOf(v1::Person()), selection, [&](const store::Row& row) {
+        store::Version v;
+        EXPECT_TRUE(store::ReadRecord(row.record, &v).ok());
+        ids.push_back(absl::StrCat(v.id, "@", v.since, row.superseded ? " superseded" : ""));
+        return true;
+      });
   if (!status.ok()) return status;
   return ids;
 }

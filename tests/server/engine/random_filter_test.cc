@@ -18,6 +18,7 @@
 #include "server/engine/random_records.h"
 #include "server/engine/random_store.h"
 #include "server/engine/testing.h"
+#include "store/record.h"
 
 namespace detente::engine {
 namespace {
@@ -98,12 +99,11 @@ absl::StatusOr<Ids> Found(RandomStore& records, const Case& c, const query::Filt
     int64_t rows = 0;
     std::string last;
     absl::Status status =
-        records.reader().Select(c.resource->collection, selection, [&](store::Version& version) {
+        records.reader().Select(c.resource->collection, selection, [&](const store::Row& row) {
           ++rows;
-          last = version.id;
-          const bool exact = version.superseded ? lowered.past_exact : lowered.heads_exact;
-          if (exact || filter.Matches(**ParseRecord(*c.resource, version)))
-            ids.push_back(version.id);
+          last = std::string(store::IdOfRecord(row.record));
+          const bool exact = row.superseded ? lowered.past_exact : lowered.heads_exact;
+          if (exact || filter.Matches(**ParseRecord(*c.resource, row.record))) ids.push_back(last);
           return true;
         });
     if (!status.ok()) return status;

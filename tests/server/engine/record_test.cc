@@ -1,8 +1,11 @@
 // The bytes of a record, as its message would be written.
+#include "store/record.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -41,7 +44,7 @@ TEST(RecordTest, IsWrittenAsItsMessageIs) {
                                 {std::string(200, 'a'), std::string(20'000, 'f')}}) {
     for (const int64_t since : {int64_t{1}, int64_t{300}, INT64_MAX}) {
       for (const int64_t time :
-           {int64_t{1}, int64_t{5'000'000}, int64_t{-1}, int64_t{-2'000'000},
+           {int64_t{0}, int64_t{1}, int64_t{5'000'000}, int64_t{-1}, int64_t{-2'000'000},
             int64_t{1'765'584'000'000'001}, int64_t{253'402'300'799'999'999}}) {
         version.id = id;
         version.uid = uid;
@@ -52,7 +55,42 @@ TEST(RecordTest, IsWrittenAsItsMessageIs) {
         AppendRecord(testing::ResourceOf(payload), version, &bytes);
         EXPECT_EQ(bytes, "before" + ReleaseOf(version).SerializeAsString())
             << id << " " << since << " " << time;
+        const std::string record = bytes.substr(6);
+        EXPECT_EQ(store::IdOfRecord(record), id);
+        store::Version read;
+        read.delete_time = 7;
+        ASSERT_TRUE(store::ReadRecord(record, &read).ok());
+        EXPECT_EQ(std::tie(read.id, read.uid, read.since, read.create_time, read.update_time,
+                           read.delete_time, read.payload),
+                  std::tie(version.id, version.uid, version.since, version.create_time,
+                           version.update_time, version.delete_time, version.payload));
       }
+    }
+  }
+}
+
+// Whatever the bytes are: none is read beyond, and nothing is made up.
+TEST(RecordTest, OtherBytesAreRefused) {
+  store::Version version;
+  version.id = "r";
+  version.uid = "u";
+  version.since = 300;
+  version.create_time = version.update_time = 5'000'001;
+  std::string record;
+  store::AppendRecord("releases", version, &record);
+  store::Version read;
+  ASSERT_TRUE(store::ReadRecord(record, &read).ok());
+  for (size_t size = 0; size < record.size(); ++size) {
+    EXPECT_EQ(store::ReadRecord(record.substr(0, size), &read).code(), absl::StatusCode::kDataLoss)
+        << size;
+  }
+  for (size_t i = 0; i < record.size(); ++i) {
+    for (const char other : {'\0', '\x0a', '\x7f', '\x80', '\xff'}) {
+      std::string changed = record;
+      changed[i] = other;
+      const absl::Status status = store::ReadRecord(changed, &read);
+      EXPECT_TRUE(status.ok() || status.code() == absl::StatusCode::kDataLoss);
+      EXPECT_LE(store::IdOfRecord(changed).size(), record.size());
     }
   }
 }

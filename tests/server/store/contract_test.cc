@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/testing.h"
 #include "server/store/crash_vfs.h"
+#include "store/record.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store.h"
 
@@ -48,6 +49,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Optional;
+using std::string_literals::operator""s;
 
 const std::vector<std::string> kCollections = {"things", "others"};
 const std::vector<Table> kTables = {{.collection = "things"}, {.collection = "others"}};
@@ -160,6 +162,16 @@ std::vector<Version> Listed(Reader& reader, const std::string& collection, Revis
         return found.size() < limit;
       });
   EXPECT_TRUE(status.ok()) << status;
+  size_t rows = 0;
+  status = reader.ListRows(collection, after, {revision}, show_deleted, [&](const Row& row) {
+    Version version;
+    EXPECT_TRUE(ReadRecord(row.record, &version).ok());
+    version.salt = rows < found.size() ? found[rows].salt : "";
+    EXPECT_TRUE(rows < found.size() && found[rows] == version) << "row " << rows;
+    return ++rows < limit;
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(rows, found.size());
   return found;
 }
 
@@ -171,7 +183,6 @@ Spans VersionsOf(Reader& reader, const std::string& collection, const VersionRan
   Spans found;
   absl::Status status =
       reader.Versions(collection, range, [&](const Version& version, Revision until) {
-        EXPECT_EQ(version.superseded, until != INT64_MAX);
         found.emplace_back(version, until);
         return found.size() < limit;
       });
@@ -590,7 +601,8 @@ TEST_P(StoreContractTest, RandomHistories) {
         touched.push_back({collection, id});
         if (below(8) == 0) continue;  // touched, not changed
         auto before = model.Get(collection, id, kNewest);
-        Version version = MakeVersion(id, revision + 1, std::string(below(300), char(below(256))));
+        Version version =
+            MakeVersion(id, revision + 1, std::string(below(300), char(0x40 + below(192))));
         version.delete_time = below(4) == 0 ? 77 : 0;
         ASSERT_OK(writer().Put(collection, version, {}, before.has_value()));
         model.Put(collection, version);
@@ -708,7 +720,7 @@ TEST(SqliteFileTest, OtherFilesAreLeftAlone) {
     ASSERT_TRUE(OpenStatus(folder.File("newer.db"), create).ok());
   }
   ASSERT_EQ(sqlite3_open(folder.File("newer.db").c_str(), &db), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 4", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 5", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(db);
   EXPECT_FAILS(OpenStatus(folder.File("newer.db"), create), kFailedPrecondition, STORE_UNUSABLE);
 }
@@ -873,6 +885,84 @@ TEST(SqliteFileTest, TheSecondFormatIsBroughtUp) {
   EXPECT_EQ(*writer.Count("things", selection), 2);
   PutOne(writer, "things", MakeVersion("x", 4, "four"), true, MakeCommit(4));
   EXPECT_EQ(*writer.Count("things", selection), 2);
+}
+
+// Makes of a store whose payloads have five bytes one as the third version wrote it.
+constexpr char kBackToFormat3[] = R"sql(
+PRAGMA user_version = 3;
+ALTER TABLE head_things RENAME TO now_head;
+ALTER TABLE past_things RENAME TO now_past;
+CREATE TABLE head_things (
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, uid TEXT NOT NULL, since INTEGER NOT NULL,
+  create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL,
+  payload BLOB NOT NULL, salt BLOB NOT NULL);
+CREATE TABLE past_things (
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
+  create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL,
+  payload BLOB NOT NULL, salt BLOB NOT NULL, until INTEGER NOT NULL, UNIQUE (id, since));
+INSERT INTO head_things SELECT num, k.id, k.uid, k.since, k.create_time, k.update_time,
+  k.delete_time, substr(n.record, -5), n.salt FROM now_head AS n JOIN keys_things AS k USING (num);
+INSERT INTO past_things SELECT num, k.id, k.uid, k.since, k.create_time, k.update_time,
+  k.delete_time, substr(n.record, -5), n.salt, k.until
+  FROM now_past AS n JOIN past_keys_things AS k USING (num);
+DROP TABLE now_head;
+DROP TABLE now_past;
+CREATE INDEX "things.head_since" ON head_things (since, id);
+CREATE INDEX "things.past_since" ON past_things (since, id, until);
+CREATE INDEX "things.past_until" ON past_things (until, since, id);
+)sql";
+
+TEST(SqliteFileTest, TheThirdFormatIsBroughtUp) {
+  detente::testing::TempDir folder;
+  SqliteOptions create;
+  create.create = true;
+  std::vector<Version> listed, revisions;
+  {
+    auto store = OpenSqlite(folder.File(), kTables, create);
+    ASSERT_OK(store);
+    Writer& writer = *(*store)->writer();
+    PutOne(writer, "things", MakeVersion("b", 1, "first"), false, MakeCommit(1));
+    PutOne(writer, "things", MakeVersion("a", 2, "other"), false, MakeCommit(2));
+    Version deleted = MakeVersion("b", 3, "\xff\0\x7f\x80z"s);
+    deleted.delete_time = deleted.update_time;
+    PutOne(writer, "things", deleted, true, MakeCommit(3));
+    listed = Listed(writer, "things", kNewest);
+    revisions = RevisionsOf(writer, "things", "b");
+    ASSERT_EQ(listed.size() + revisions.size(), 4);
+  }
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(folder.File().c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, kBackToFormat3, nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(db);
+  sqlite3_close(db);
+  SqliteOptions read_only;
+  read_only.read_only = true;
+  EXPECT_FAILS(OpenStatus(folder.File(), read_only), kFailedPrecondition, STORE_UNUSABLE);
+  for (int times = 0; times < 2; ++times) {
+    auto store = OpenSqlite(folder.File(), kTables, {});
+    ASSERT_OK(store);
+    Writer& writer = *(*store)->writer();
+    EXPECT_EQ(Listed(writer, "things", kNewest), listed);
+    EXPECT_EQ(RevisionsOf(writer, "things", "b"), revisions);
+    // What is derived stands beside the same numbers, and needs not be made anew.
+    ASSERT_TRUE(*writer.IsDerived("things"));
+    Selection selection;
+    selection.view.revision = 3;
+    std::vector<std::string> ids;
+    ASSERT_OK(writer.Select("things", selection, [&](const Row& row) {
+      ids.emplace_back(IdOfRecord(row.record));
+      return true;
+    }));
+    EXPECT_THAT(ids, ElementsAre("a"));
+  }
+  ASSERT_EQ(sqlite3_open(folder.File().c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db,
+                         "SELECT * FROM head_things INDEXED BY \"things.head_since\", past_things "
+                         "INDEXED BY \"things.past_until\" WHERE past_things.until > 0",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK)
+      << sqlite3_errmsg(db);
+  sqlite3_close(db);
 }
 
 TEST(SqliteFileTest, PathsAreNotUris) {

@@ -22,6 +22,7 @@
 #include "absl/strings/str_split.h"
 #include "error/error.h"
 #include "server/engine/testing.h"
+#include "store/record.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store.h"
 
@@ -399,8 +400,8 @@ TEST_P(SearchTest, ConditionsOnNames) {
     selection.heads = {.kind = kind, .value = word};
     selection.past = selection.heads;
     std::vector<std::string> ids;
-    const absl::Status status = reader_->Select("things", selection, [&](Version& version) {
-      ids.push_back(version.id);
+    const absl::Status status = reader_->Select("things", selection, [&](const store::Row& row) {
+      ids.emplace_back(IdOfRecord(row.record));
       return true;
     });
     EXPECT_TRUE(status.ok()) << status;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/engine/testing.h"
+#include "store/record.h"
 #include "store/sqlite/compile.h"
 #include "store/sqlite/sqlite_store.h"
 #include "values/civil_date.h"
@@ -497,7 +498,9 @@ class Pair {
 
 std::vector<std::string> Selected(Reader& reader, const Selection& selection) {
   std::vector<std::string> ids;
-  absl::Status status = reader.Select("things", selection, [&](Version& version) {
+  absl::Status status = reader.Select("things", selection, [&](const store::Row& row) {
+    Version version;
+    EXPECT_TRUE(ReadRecord(row.record, &version).ok());
     EXPECT_EQ(version.payload, absl::StrCat("payload ", version.since));
     ids.push_back(absl::StrCat(version.id, "@", version.since));
     return true;
@@ -677,8 +680,8 @@ TEST_P(SelectTest, LargeConditionsRun) {
   for (int64_t i = 0; i < 5'000; ++i) selection.heads.children.push_back(Equals(kSize, i));
   EXPECT_EQ(Selected(*reader, selection), pair.Expected(selection));
   for (int64_t i = 0; i < 30'000; ++i) selection.heads.children.push_back(Equals(kSize, i));
-  EXPECT_FAILS(reader->Select("things", selection, [](Version&) { return true; }), kInvalidArgument,
-               LIMIT_EXCEEDED);
+  EXPECT_FAILS(reader->Select("things", selection, [](const store::Row&) { return true; }),
+               kInvalidArgument, LIMIT_EXCEEDED);
   selection.heads = Equals(kFlag, int64_t{1});
   for (int i = 0; i < 50; ++i) {
     Condition outer;
@@ -717,7 +720,7 @@ TEST_P(SelectTest, LargeConditionsRun) {
     never.children = {like};
     outer.children = {never, selection.heads};
     selection.heads = outer;
-    status = reader->Select("things", selection, [](Version&) { return true; });
+    status = reader->Select("things", selection, [](const store::Row&) { return true; });
   }
   EXPECT_FAILS(status, kInvalidArgument, LIMIT_EXCEEDED);
 }
@@ -737,11 +740,12 @@ TEST_P(SelectTest, ACheckEndsTheReadAndNoOther) {
     ++asked;
     return CallCancelled();
   };
-  const absl::Status ended = reader->Select("things", selection, [](Version&) { return true; });
+  const absl::Status ended =
+      reader->Select("things", selection, [](const store::Row&) { return true; });
   EXPECT_EQ(ended.code(), absl::StatusCode::kCancelled) << ended;
   EXPECT_EQ(asked, 1);
   selection.check = nullptr;
-  ASSERT_OK(reader->Select("things", selection, [](Version&) { return true; }));
+  ASSERT_OK(reader->Select("things", selection, [](const store::Row&) { return true; }));
 }
 
 // Whichever of its statements the check ends: each version of the past is read by one of its own.
@@ -759,7 +763,8 @@ TEST_P(SelectTest, AReadOfThePastEndsWithTheReasonOfTheCheck) {
     ASSERT_LT(most, 1'000);
     int asked = 0;
     selection.check = [&] { return ++asked <= most ? absl::OkStatus() : CallCancelled(); };
-    const absl::Status status = reader->Select("things", selection, [](Version&) { return true; });
+    const absl::Status status =
+        reader->Select("things", selection, [](const store::Row&) { return true; });
     ended = asked > most;
     EXPECT_EQ(status.code(), ended ? absl::StatusCode::kCancelled : absl::StatusCode::kOk)
         << status;
@@ -780,7 +785,8 @@ TEST_P(SelectTest, ALongMatchIsCheckedToo) {
   selection.heads.kind = Kind::kLike;
   int asked = 0;
   selection.check = [&] { return ++asked < 3 ? absl::OkStatus() : CallCancelled(); };
-  const absl::Status ended = reader->Select("things", selection, [](Version&) { return true; });
+  const absl::Status ended =
+      reader->Select("things", selection, [](const store::Row&) { return true; });
   EXPECT_EQ(ended.code(), absl::StatusCode::kCancelled) << ended;
   // To explain a page in an order rows are counted.
   asked = 0;
@@ -798,8 +804,8 @@ TEST_P(SelectTest, ThePlaceAfterARowThatIsGoneIsNotGuessed) {
   Selection selection;
   selection.view.revision = pair.revision;
   selection.after = "nobody";
-  EXPECT_FAILS(reader->Select("things", selection, [](Version&) { return true; }), kNotFound,
-               RECORD_NOT_FOUND);
+  EXPECT_FAILS(reader->Select("things", selection, [](const store::Row&) { return true; }),
+               kNotFound, RECORD_NOT_FOUND);
 }
 
 TEST_P(SelectTest, RewritesAndErasuresChangeWhatIsFound) {
