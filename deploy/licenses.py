@@ -1,4 +1,4 @@
-"""The licences of what a build takes from Debian's packages and from PyPI's, for a binary that carries it.
+"""The licences of what a build takes from packages of Debian and PyPI, for what carries it.
 
     gather(files, distributions, folder) -> the components, each with the files it is licensed by
 
@@ -25,7 +25,9 @@ class Component:
     files: set[str] = field(default_factory=set)  # of ours, by name, that hold parts of it
 
 
-def gather(files: Iterable[Path | str], distributions: Iterable[str], folder: Path) -> list[Component]:
+def gather(
+    files: Iterable[Path | str], distributions: Iterable[str], folder: Path
+) -> list[Component]:
     """Writes licence files to `folder`/NAME/… for all that owns `files` (paths, or patterns of
     `dpkg -S`), and for the `distributions` of this Python.
 

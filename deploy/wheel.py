@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 import zipfile
 from pathlib import Path
@@ -82,7 +83,7 @@ def _backend(python: Path, what: str, folder: Path, config: dict[str, str] | Non
 def _repaired(wheel: Path) -> Path:
     """With the shared libraries in it, and the tag of the oldest system that it runs on."""
     out = wheel.parent / "repaired"
-    command = [sys.executable, "-m", "auditwheel", "repair", "--exclude", "libarrow.so.*"]
+    command = [sys.executable, "-m", "auditwheel", "repair", "-z1", "--exclude", "libarrow.so.*"]
     done = subprocess.run(
         [*command, "--wheel-dir", out, wheel],
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
@@ -105,8 +106,16 @@ def _licensed(wheel: Path, work: Path) -> Path:
     bundled = ["*/" + HASH.sub("", file.name) for file in unpacked.glob("*.libs/*")]
     folder = info / "licenses/third-party"
     components = licenses.gather([*_linked(work), *bundled], COMPILED_IN, folder)
-    notice = ["Détente, and in this wheel, each under the licence in third-party/NAME:", ""]
-    notice += [f"{component.name} {component.version}" for component in components]
+    notice = ["Détente, and in this wheel, each under the licence in third-party/NAME:"]
+    for component in components:
+        parts = textwrap.fill(
+            ", ".join(sorted(component.files)),
+            100,
+            initial_indent="  ",
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
+        notice += ["", f"{component.name} {component.version}", *filter(None, [parts])]
     (info / "licenses/NOTICE").write_text("\n".join(notice) + "\n", encoding="utf-8")
 
     files = [file for file in (info / "licenses").rglob("*") if file.is_file()]
