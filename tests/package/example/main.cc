@@ -33,15 +33,15 @@ absl::Status Write(const detente::Client& client) {
   if (!created.ok()) return created.status();
 
   created->set_note("As announced.");
-  const auto updated = client.Update(*created);  // ABORTED if another has changed it meanwhile
+  auto updated = client.Update(*created);  // ABORTED if another has changed it meanwhile
   if (!updated.ok()) return updated.status();
   std::cout << updated->name() << " is at revision " << updated->revision() << "\n";
 
   detente::v1::Person person;
   person.set_display_name("Test Person 17");
+  updated->set_note("");
   detente::Batch batch;  // one commit, or none
-  batch.Create(person, "test-person-17").Delete(updated->name(), updated->etag());
-  batch.Undelete(updated->name());
+  batch.Create(person, "test-person-17").Update(*updated, {"note"});
   return client.BatchWrite(batch, {.reason = "an example"}).status();
 }
 
@@ -50,9 +50,9 @@ absl::Status Read(const detente::Client& client) {
   if (!person.ok()) return person.status();
   std::cout << person->name() << " is " << person->display_name() << "\n";
 
-  const auto before = client.Get<detente::v1::Release>("xa-2025-09", {.at = int64_t{1}});
+  const auto before = client.Get<detente::v1::Release>("xa-2025-09", {.at = int64_t{2}});
   if (!before.ok()) return before.status();
-  std::cout << "at revision 1 its note was \"" << before->note() << "\"\n";
+  std::cout << "at revision 2 its note was \"" << before->note() << "\"\n";
 
   const auto report = Report(client, R"(possibly(effective_date, "2025-09"))");
   if (!report.ok()) return report.status();
