@@ -44,7 +44,10 @@ class CleanRoot:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"PATH": "/usr/bin:/usr/sbin", "HOME": "/root", "LANG": "C.UTF-8"}
+        """pip and uv find packages in /wheels, and nowhere else."""
+        pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
+        uv = {"UV_OFFLINE": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": "/wheels"}
+        return {"PATH": "/usr/bin:/usr/sbin", "HOME": "/root", "LANG": "C.UTF-8", **pip, **uv}
 
     def run(self, *command: str | Path) -> str:
         """What it prints. It must succeed."""

@@ -144,8 +144,3 @@ def test_the_page_shows_the_example(built: Path, tmp_path: Path) -> None:
         assert block in text, block
     (output,) = re.findall(r"^```console\n\$ build/example .*?\n(.*?)^```$", PAGE, re.M | re.S)
     assert output == run(built / "example", "file:own.db", cwd=tmp_path)
-
-
-def test_links_of_the_page_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", PAGE):
-        assert (ROOT / "docs" / target).exists(), target

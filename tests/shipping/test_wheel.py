@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from shipping.clean_root import CleanRoot
 ROOT = Path(__file__).parents[2]
 DIST = ROOT / "build/dist"
 WHEELHOUSE = ROOT / "build/wheelhouse"  # of what the wheel depends on
+PAGE = (ROOT / "docs/install.md").read_text()
 BIN = "/venv/bin"
 
 pytestmark = pytest.mark.timeout(900)  # where the compiler's cache is cold
@@ -82,9 +84,17 @@ def bare(
 @pytest.fixture(scope="module")
 def clean(bare: CleanRoot) -> CleanRoot:
     """With an environment, /venv, in which pip has installed the wheel."""
-    bare.run("python3", "-m", "venv", "/venv")
-    bare.run(f"{BIN}/pip", "install", "--no-index", "--find-links=/wheels", "detente")
+    follow_the_page(bare, "pip install")
     return bare
+
+
+def follow_the_page(root: CleanRoot, about: str) -> list[str]:
+    """Runs the block of docs/install.md that has `about`, at the top of the root; its output."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (block,) = [block for block in blocks if f"/{about}" in block or block.startswith(about)]
+    (ours,) = (root.root / "wheels").glob("detente-*.whl")
+    lines = re.sub(r"detente-\S*\.whl", f"/wheels/{ours.name}", block).splitlines()
+    return [root.run(*shlex.split(line)) for line in lines]
 
 
 def test_the_root_is_clean(bare: CleanRoot) -> None:
@@ -97,6 +107,7 @@ def test_the_root_is_clean(bare: CleanRoot) -> None:
 
 
 def test_the_demo(clean: CleanRoot) -> None:
+    assert f"{BIN[1:]}/detente demo\n" in PAGE
     page = clean.run(f"{BIN}/detente", "demo")
     assert "RELEASE OF 123 PRISONERS, BELARUS, 13 DECEMBER 2025" in page
     assert "Ales Bialiatski        Алесь Бяляцкі" in page
@@ -167,13 +178,9 @@ def test_uv_installs_it(bare: CleanRoot) -> None:
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert uv is not None
     shutil.copy(uv, bare.root / "usr/bin/uv")
-    bare.run("uv", "venv", "--offline", "--python=/usr/bin/python3", "/uv")
-    bare.run(
-        *("uv", "pip", "install", "--python=/uv/bin/python", "--no-index", "--find-links=/wheels"),
-        "detente",
-    )
-    assert bare.run("/uv/bin/detente-server", "--version").startswith("detente-server ")
-    found = bare.run("/uv/bin/python", "-c", 'import detente; print(detente.Date("2025-12?"))')
+    follow_the_page(bare, "uv venv")
+    assert bare.run("/.venv/bin/detente-server", "--version").startswith("detente-server ")
+    found = bare.run("/.venv/bin/python", "-c", 'import detente; print(detente.Date("2025-12?"))')
     assert "2025-12" in found
 
 
@@ -279,3 +286,19 @@ def test_the_version_is_the_tag(tmp_path: Path) -> None:
     run("tar", "-xf", "archive.tar", "-C", "archive")
     tmp_path = tmp_path / "archive"
     assert run(*scm) == "1.2.0"
+
+
+def test_the_page_tells_the_size(wheel: Path) -> None:
+    """And that of each part, to a tenth of the whole."""
+    megabytes = wheel.stat().st_size / 1e6
+    (told,) = re.findall(r"\.whl  ([\d.]+) MB$", PAGE, re.MULTILINE)
+    parts = re.findall(r"^\| [^|]+ \| ([\d.]+) \| [\d.]+ \|$", PAGE, re.MULTILINE)
+    assert float(told) == pytest.approx(megabytes, rel=0.1)
+    assert sum(map(float, parts)) == pytest.approx(megabytes, rel=0.1)
+    assert wheel.name.split("-")[-1] in PAGE  # the tag of the oldest system
+
+
+@pytest.mark.parametrize("page", ["docs/install.md", "SECURITY.md", "docs/cpp.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text()):
+        assert ((ROOT / page).parent / target).exists(), target
