@@ -18,10 +18,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "client/connection.h"
-#include "client/fork.h"
-#include "client/local.h"
-#include "client/remote.h"
+#include "detente/client/connection.h"
+#include "detente/client/fork.h"
+#include "detente/client/local.h"
+#include "detente/client/remote.h"
 #include "dates.h"
 #include "error/error.h"
 #include "filters.h"
@@ -409,8 +409,8 @@ std::unique_ptr<PyConnection> PyConnect(const std::string& target,
 std::unique_ptr<PyConnection> PyOpen(const std::string& path, bool create, bool read_only,
                                      const std::string& actor) {
   OpenOptions options;
-  options.store.create = create;
-  options.store.read_only = read_only;
+  options.create = create;
+  options.read_only = read_only;
   options.actor = actor;
   return NewConnection([&] { return Open(path, options); });
 }

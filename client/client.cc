@@ -1,4 +1,4 @@
-#include "client/client.h"
+#include "detente/client/client.h"
 
 #include <sys/random.h>
 

@@ -29,7 +29,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "client/connection.h"
+#include "detente/client/connection.h"
 #include "detente/v1/record_service.pb.h"
 #include "google/protobuf/message.h"
 

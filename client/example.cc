@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "client/client.h"
-#include "client/remote.h"
+#include "detente/client/client.h"
+#include "detente/client/remote.h"
 #include "detente/v1/person.pb.h"
 #include "detente/v1/release.pb.h"
 

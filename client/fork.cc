@@ -1,4 +1,4 @@
-#include "client/fork.h"
+#include "detente/client/fork.h"
 
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-#include "client/live_calls.h"
+#include "detente/client/live_calls.h"
 
 #include <utility>
 

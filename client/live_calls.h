@@ -10,7 +10,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "client/connection.h"
+#include "detente/client/connection.h"
 
 namespace detente {
 

@@ -1,4 +1,4 @@
-#include "client/local.h"
+#include "detente/client/local.h"
 
 #include <condition_variable>
 #include <deque>
@@ -10,8 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "access/actor.h"
-#include "client/fork.h"
-#include "client/live_calls.h"
+#include "api/instance.h"
+#include "detente/client/fork.h"
+#include "detente/client/live_calls.h"
 #include "error/error.h"
 #include "proto_files.h"
 
@@ -404,7 +405,11 @@ absl::StatusOr<std::unique_ptr<Connection>> Open(absl::string_view path,
   if (absl::Status status = access::CheckActor(options.actor); !status.ok()) return status;
   if (absl::Status status = store_process.Claim(); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<api::Instance>> instance =
-      api::Instance::Open(path, ProtoFiles(), options.store);
+      api::Instance::Open(path, ProtoFiles(),
+                          {.create = options.create,
+                           .read_only = options.read_only,
+                           .head_cache_bytes = options.head_cache_bytes,
+                           .column_cache_bytes = options.column_cache_bytes});
   if (!instance.ok()) return instance.status();
   return std::make_unique<LocalConnection>(path, options.actor, *std::move(instance));
 }

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "client/connection.h"
+#include "detente/client/connection.h"
 #include "gmock/gmock.h"
 
 namespace detente {

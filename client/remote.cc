@@ -1,4 +1,4 @@
-#include "client/remote.h"
+#include "detente/client/remote.h"
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -20,8 +20,8 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "access/actor.h"
-#include "client/fork.h"
-#include "client/live_calls.h"
+#include "detente/client/fork.h"
+#include "detente/client/live_calls.h"
 #include "error/error.h"
 #include "google/rpc/status.pb.h"
 

@@ -1,6 +1,6 @@
 # The functions every folder's CMakeLists.txt is written with.
 #
-#   detente_library(<folder> SOURCES ... DEPS ...)      library target detente_<folder>
+#   detente_library(<folder> [INCLUDE_PREFIX <prefix>] SOURCES ... DEPS ...)   library target detente_<folder>
 #   detente_executable(<name> [SHARED] SOURCES ... DEPS ...)
 #   detente_test(<name> SOURCES ... DEPS ...)           gtest binary, each case known to ctest as <name>.<Suite>.<Case>
 #   detente_protos(<name> IMPORT_DIR <dir> PROTOS ... DEPS ...)   C++ code of .proto files
@@ -37,15 +37,17 @@ endfunction()
 
 # The folder is seen through a root of its own, build/<preset>/include/<folder>/<folder> -> the sources, so
 # that "values/edtf.h" is found only by targets that depend on `values`: an upward include does not compile.
-# A nested folder is named with its path: detente_library(store/sqlite ...).
+# A nested folder is named with its path: detente_library(store/sqlite ...). With INCLUDE_PREFIX, includes
+# name that before the folder.
 function(detente_library folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "INCLUDE_PREFIX" "SOURCES;DEPS")
   string(MAKE_C_IDENTIFIER "${folder}" id)
   set(target "detente_${id}")
   set(root "${CMAKE_BINARY_DIR}/include/${id}")
-  cmake_path(GET folder PARENT_PATH parent)
+  cmake_path(APPEND arg_INCLUDE_PREFIX "${folder}" OUTPUT_VARIABLE link)
+  cmake_path(GET link PARENT_PATH parent)
   file(MAKE_DIRECTORY "${root}/${parent}")
-  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/${folder}" SYMBOLIC)
+  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/${link}" SYMBOLIC)
 
   _detente_resolve(deps ${arg_DEPS})
   if(arg_SOURCES)
@@ -133,6 +135,7 @@ function(detente_protos name)
   target_link_libraries(${name}_objects PUBLIC ${arg_DEPS})
   add_library(${name} INTERFACE)
   set_property(TARGET ${name} PROPERTY DETENTE_IMPORT_DIRS ${imports})
+  set_property(TARGET ${name} PROPERTY DETENTE_PROTOS ${arg_PROTOS})
   target_link_libraries(
     ${name}
     INTERFACE ${name}_objects $<TARGET_OBJECTS:${name}_objects> detente_headers

@@ -66,6 +66,7 @@ int exit_while_parsing = -1;
 
 std::vector<char*> ParseFlags(int argc, char** argv) {
   absl::FlagsUsageConfig usage;
+  usage.version_string = [] { return std::string("detente-server " DETENTE_VERSION "\n"); };
   usage.contains_help_flags = [](absl::string_view file) {
     return absl::EndsWith(file, "server/main.cc");
   };
@@ -74,7 +75,8 @@ std::vector<char*> ParseFlags(int argc, char** argv) {
   exit_while_parsing = 2;
   for (int i = 1; i < argc; ++i) {
     absl::string_view flag = absl::StripPrefix(argv[i], "-");
-    if (absl::StartsWith(absl::StripPrefix(flag, "-"), "help")) exit_while_parsing = 0;
+    flag = absl::StripPrefix(flag, "-");
+    if (absl::StartsWith(flag, "help") || flag == "version") exit_while_parsing = 0;
   }
   std::atexit([] {
     if (exit_while_parsing < 0) return;

@@ -15,6 +15,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from detente._version import __version__
 from detente.collection import Collection
 from detente.database import Batch, BatchCollection, Database, View, connect, open
 from detente.errors import (
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
     from detente.records import from_dict as from_dict
     from detente.records import to_dict as to_dict
 
-__version__ = "0.1.0"
-
 __all__ = [
     "AlreadyExistsError",
     "Batch",
@@ -81,6 +80,7 @@ __all__ = [
     "UnavailableError",
     "UnimplementedError",
     "View",
+    "__version__",
     "connect",
     "f",
     "open",

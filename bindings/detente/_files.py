@@ -2,11 +2,11 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
-import sysconfig
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from detente import errors
 
@@ -16,16 +16,18 @@ _READY = "detente-server listening on "
 
 
 def server_binary() -> Path:
-    """`detente-server`: of the build that the package lies in, beside this Python, or on PATH."""
-    for folder in (_HERE.parent.parent / "bin", Path(sysconfig.get_path("scripts"))):
+    """`detente-server`: in the package, or of the build that the package lies in."""
+    folders = (_HERE / "bin", _HERE.parent.parent / "bin")
+    for folder in folders:
         if os.access(folder / "detente-server", os.X_OK):
             return folder / "detente-server"
-    found = shutil.which("detente-server")
-    if found is None:
-        raise errors.NotFoundError(
-            "detente-server is neither in the build, nor beside this Python, nor on PATH"
-        )
-    return Path(found)
+    raise errors.NotFoundError(f"no detente-server in {' or '.join(map(str, folders))}")
+
+
+def main() -> NoReturn:
+    """The command `detente-server` of an environment: becomes the binary."""
+    binary = server_binary()
+    os.execv(binary, [str(binary), *sys.argv[1:]])
 
 
 def sample(name: str) -> Path:

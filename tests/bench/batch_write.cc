@@ -24,7 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "bench.h"
-#include "client/remote.h"
+#include "detente/client/remote.h"
 #include "detente/v1/organization.pb.h"
 #include "detente/v1/person.pb.h"
 #include "detente/v1/record_service.pb.h"

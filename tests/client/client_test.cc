@@ -1,9 +1,9 @@
-#include "client/client.h"
+#include "detente/client/client.h"
 
 #include <string>
 #include <vector>
 
-#include "client/mock_connection.h"
+#include "detente/client/mock_connection.h"
 #include "detente/v1/commit_service.pb.h"
 #include "detente/v1/person.pb.h"
 #include "detente/v1/person_service.pb.h"

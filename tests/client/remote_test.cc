@@ -1,4 +1,4 @@
-#include "client/remote.h"
+#include "detente/client/remote.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
