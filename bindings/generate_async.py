@@ -1,0 +1,84 @@
+"""Writes bindings/detente/aio: the classes of the package whose methods are to be awaited.
+
+    python bindings/generate_async.py            write
+    python bindings/generate_async.py --check    exit 1 if a file is not what would be written
+
+A function that makes a call becomes `async`, and so does what calls it, to the end (`colours.py`);
+a class that has such a method is written anew, as `AsyncDatabase` for `Database`, and what it
+shares with the synchronous one is imported from there (`rewrite.py`). mypy finds an `await` that is
+missing or too much.
+"""
+
+import argparse
+import difflib
+import subprocess
+import sys
+from pathlib import Path
+
+from asynchronous.colours import Colours, Package
+from asynchronous.rewrite import module_text
+
+ROOT = Path(__file__).resolve().parent
+PACKAGE = ROOT / "detente"
+RESULT = PACKAGE / "aio"
+BY_HAND = {"__init__.py", "_collections.py", "_session.py", "_threads.py"}
+
+
+def modules() -> dict[Path, str]:
+    """The text of each module."""
+    package = Package.read(PACKAGE, "database")
+    colours = Colours(package)
+    written = {
+        RESULT / f"{name}.py": module_text(package, colours, name)
+        for name in package.modules
+        if colours.copied_of(name)
+    }
+    return {path: _formatted(path, text) for path, text in written.items()}
+
+
+def _formatted(path: Path, text: str) -> str:
+    """As ruff has it, without imports that nothing needs, and with examples as code."""
+    for arguments in (
+        ["check", "--fix-only", "--quiet", "--select=F401,I001"],
+        ["format", "--config=format.docstring-code-format=true"],
+    ):
+        done = subprocess.run(
+            [Path(sys.executable).with_name("ruff"), *arguments, f"--stdin-filename={path}", "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"{path}: ruff: {done.stderr}\n{text}")
+        text = done.stdout
+    return text
+
+
+def main() -> int:
+    """Writes or checks."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if one differs")
+    check = parser.parse_args().check
+    made = modules()
+    gone = {path for path in RESULT.glob("*.py") if path.name not in BY_HAND and path not in made}
+    stale = False
+    for path, text in sorted({**made, **dict.fromkeys(gone, "")}.items()):
+        now = path.read_text() if path.exists() else ""
+        if now == text:
+            continue
+        stale = True
+        if check:
+            name = str(path.relative_to(ROOT))
+            sys.stdout.writelines(
+                difflib.unified_diff(now.splitlines(True), text.splitlines(True), name, "generated")
+            )
+        elif text:
+            path.write_text(text)
+        else:
+            path.unlink()
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
