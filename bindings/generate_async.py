@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from asynchronous.colours import Colours, Package
+from asynchronous.docs import Docs
 from asynchronous.rewrite import module_text
 
 ROOT = Path(__file__).resolve().parent
@@ -26,13 +27,15 @@ BY_HAND = {"__init__.py", "_collections.py", "_session.py", "_threads.py"}
 
 def modules() -> dict[Path, str]:
     """The text of each module."""
-    package = Package.read(PACKAGE, "database")
-    colours = Colours(package)
+    colours = Colours(Package.read(PACKAGE, "database"))
+    docs = Docs(colours)
     written = {
-        RESULT / f"{name}.py": module_text(package, colours, name)
-        for name in package.modules
+        RESULT / f"{name}.py": module_text(colours, docs, name)
+        for name in colours.package.modules
         if colours.copied_of(name)
     }
+    if docs.unused:
+        raise SystemExit(f"asynchronous/docs.py: in no docstring: {docs.unused}")
     return {path: _formatted(path, text) for path, text in written.items()}
 
 

@@ -2,7 +2,7 @@
 
 import ast
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -277,9 +277,9 @@ class Scope:
         key = self._called(node)
         if key is None:
             return False
-        return key in self._colours.walked or self._is_list(key)
+        return key in self._colours.walked or self.is_list(key)
 
-    def _is_list(self, key: Key) -> bool:
+    def is_list(self, key: Key) -> bool:
         """Whether a method returns what is fetched while it is walked."""
         module = self._package.modules.get(key.module)
         if module is None:
@@ -365,29 +365,29 @@ def _module(name: str, tree: ast.Module) -> Module:
 class _Unquoted(ast.NodeTransformer):
     """Annotations that are texts become expressions."""
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return node
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = _annotation(node.annotation)
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         node.returns = _annotation(node.returns)
         self.generic_visit(node)
         return node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
         node.annotation = _annotation(node.annotation) or node.annotation
         self.generic_visit(node)
         return node
 
 
 class _Texts(ast.NodeTransformer):
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return ast.parse(node.value, mode="eval").body if isinstance(node.value, str) else node
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         if isinstance(node.value, ast.Name) and node.value.id == "Literal":
             return node
         self.generic_visit(node)

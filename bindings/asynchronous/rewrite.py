@@ -5,7 +5,6 @@ import copy
 import re
 from collections.abc import Iterable, Iterator
 
-from asynchronous import docs
 from asynchronous.colours import (
     BY_HAND,
     LAZY,
@@ -13,12 +12,11 @@ from asynchronous.colours import (
     Colours,
     Key,
     Module,
-    Package,
     Scope,
     is_generator,
     is_threaded,
-    methods_of,
 )
+from asynchronous.docs import RENAMED, Docs
 
 HEADER = """\
 # Written by bindings/generate_async.py; edit detente/{name}.py.
@@ -27,13 +25,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine
 from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 """
-RENAMED = {"connect": "connect_async", "open": "open_async"}
 _DUNDERS = {"__iter__": "__aiter__", "__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 
-def module_text(package: Package, colours: Colours, name: str) -> str:
+def module_text(colours: Colours, docs: Docs, name: str) -> str:
     """The code, as yet unformatted."""
-    module = package.modules[name]
+    module = colours.package.modules[name]
     parts = [HEADER.format(name=name)]
     kept: list[ast.stmt] = []
     for statement in module.tree.body:
@@ -45,12 +42,12 @@ def module_text(package: Package, colours: Colours, name: str) -> str:
             rewritten = ast.If(statement.test, list(_imported(colours, statement.body)), [])
             parts.append(ast.unparse(rewritten))
         elif _name(module, statement) in colours.copied_of(name):
-            kept.append(_Rewrite(colours, module).visit(copy.deepcopy(statement)))
+            kept.append(_Rewrite(colours, docs, module).visit(copy.deepcopy(statement)))
     used = {n.id for part in kept for n in ast.walk(part) if isinstance(n, ast.Name)}
     shared = [own for own in module.definitions if own in used and not colours.is_copied(name, own)]
     if shared:
         parts.append(f"from detente.{name} import {', '.join(shared)}")
-    docstring = f'"""{docs.text(ast.get_docstring(module.tree, clean=False) or "", colours)}"""\n'
+    docstring = f'"""{ast.get_docstring(module.tree, clean=False)}"""\n'
     return docstring + "\n".join([*parts, *map(ast.unparse, map(ast.fix_missing_locations, kept))])
 
 
@@ -99,8 +96,9 @@ def _has_copied(colours: Colours, module: str) -> bool:
 class _Rewrite(ast.NodeTransformer):
     """One definition."""
 
-    def __init__(self, colours: Colours, module: Module) -> None:
+    def __init__(self, colours: Colours, docs: Docs, module: Module) -> None:
         self._colours = colours
+        self._docs = docs
         self._module = module
         self._kind: Key | None = None
         self._scope: Scope | None = None
@@ -108,7 +106,7 @@ class _Rewrite(ast.NodeTransformer):
 
     # --- definitions --------------------------------------------------------------------------
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         self._kind = Key(self._module.name, node.name)
         enters = Key(self._module.name, f"{node.name}.__exit__") in self._colours.awaited
         body: list[ast.stmt] = []
@@ -148,7 +146,7 @@ class _Rewrite(ast.NodeTransformer):
         found = self._kind and self._colours.package.method(self._kind, name)
         return bool(found) and not self._colours.kept(name)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
         return self._method(node, awaited=False)
 
     def _method(self, node: ast.FunctionDef, *, awaited: bool) -> ast.stmt:
@@ -184,23 +182,22 @@ class _Rewrite(ast.NodeTransformer):
     def _documented(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
         text = ast.get_docstring(node, clean=False)
         if text is not None:
-            told = docs.text(text, self._colours)
-            node.body[0] = ast.Expr(ast.Constant(told))
+            node.body[0] = ast.Expr(ast.Constant(self._docs.text(text)))
         return ast.fix_missing_locations(node)
 
     # --- imports and names --------------------------------------------------------------------
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt]:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt]:
         return list(_imports(self._colours, node))
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         key = self._colours.package.resolve(self._module, node.id)
         imported = node.id in self._module.imports and node.id != key.name
         if not self._colours.is_copied(*key) or imported:
             return node
         return ast.Name(async_name(self._colours, key), node.ctx)
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
         if not isinstance(node.value, str):
             return node
         return ast.Constant(
@@ -209,12 +206,12 @@ class _Rewrite(ast.NodeTransformer):
 
     # --- expressions and statements -----------------------------------------------------------
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         colour = self._colour(node)
         self.generic_visit(node)
         return ast.Await(node) if colour == "await" else node
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.expr:
         assert self._scope is not None or self._kind is None
         colour = self._colour(node)
         if self._scope is not None and self._scope.consumes(node):
@@ -228,7 +225,7 @@ class _Rewrite(ast.NodeTransformer):
         self.generic_visit(node)
         return ast.Await(node) if colour == "await" and not self._lazy else node
 
-    def visit_For(self, node: ast.For) -> ast.stmt:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.stmt:
         walks = self._colour(node) == "walk"
         self.generic_visit(node)
         if not walks:
@@ -240,7 +237,7 @@ class _Rewrite(ast.NodeTransformer):
         self.generic_visit(node)
         return node
 
-    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.expr:  # noqa: N802
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.expr:
         raise SystemExit(f"{self._module.name}: {ast.unparse(node)}: async functions have no such")
 
     def _colour(self, node: ast.AST) -> str:

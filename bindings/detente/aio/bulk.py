@@ -54,8 +54,8 @@ class AsyncExports:
             OSError: The file cannot be written.
 
         Example:
-            >>> db.export("releases.xlsx", "releases", filter="headcount.best > 50")
-            >>> db.at("snapshots/paper-2026").export("persons.parquet", "persons")
+            >>> await db.export("releases.xlsx", "releases", filter="headcount.best > 50")
+            >>> await db.at("snapshots/paper-2026").export("persons.parquet", "persons")
         """
         made: Exported = await in_thread(
             self,
@@ -109,8 +109,8 @@ class AsyncLoads:
                 of every one.
 
         Example:
-            >>> db.load("people.csv", into="persons", dry_run=True).problems
-            >>> db.load("sdn.csv", mapping="ofac_sdn", on_error="skip").created
+            >>> (await db.load("people.csv", into="persons", dry_run=True)).problems
+            >>> (await db.load("sdn.csv", mapping="ofac_sdn", on_error="skip")).created
         """
         made: Report = await in_thread(
             self,
@@ -165,7 +165,7 @@ class AsyncLoads:
 
         Example:
             >>> frame = pd.DataFrame({"id": ["a-b"], "display_name": ["A. B."]})
-            >>> db.write("persons", frame, reason="second list").created
+            >>> (await db.write("persons", frame, reason="second list")).created
             1
         """
         made: Written = await in_thread(

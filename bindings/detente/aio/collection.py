@@ -57,7 +57,7 @@ class AsyncCollection(AsyncReader[R]):
             FailedPreconditionError: A reference leads nowhere.
 
         Example:
-            >>> db.releases.create(
+            >>> await db.releases.create(
             ...     detente.Release(display_name="Pardon of 52"),
             ...     id="by-2025-09-11",
             ...     effective_date="2025-09-11",
@@ -109,8 +109,8 @@ class AsyncCollection(AsyncReader[R]):
             NotFoundError: There is none.
 
         Example:
-            >>> release = db.releases.get("by-2025-12-13")
-            >>> db.releases.update(release, note="Checked against the list.", reason="review")
+            >>> release = await db.releases.get("by-2025-12-13")
+            >>> await db.releases.update(release, note="Checked against the list.", reason="review")
         """
         method = self._resource.update
         message, mask = changed(self._resource, record, update_mask, fields)
@@ -191,7 +191,7 @@ class AsyncCollection(AsyncReader[R]):
             reason: Why, kept on the commit.
 
         Example:
-            >>> db.releases.rollback("by-2025-12-13", 3, reason="the wrong list")
+            >>> await db.releases.rollback("by-2025-12-13", 3, reason="the wrong list")
         """
         if isinstance(revision, bool) or not isinstance(revision, int):
             raise errors.invalid("revision", f"a revision of the store expected, not {revision!r}")
@@ -231,7 +231,7 @@ class AsyncCollection(AsyncReader[R]):
             request_id: A text of at most 64 characters; empty = a new UUID.
 
         Example:
-            >>> db.persons.erase("a-b", validate_only=True).mentions
+            >>> (await db.persons.erase("a-b", validate_only=True)).mentions
         """
         from detente.aio import erasure
 

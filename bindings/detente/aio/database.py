@@ -66,8 +66,8 @@ async def open_async(
         FailedPreconditionError: Another process writes it.
 
     Example:
-        >>> with detente.open_async("belarus.db") as db:
-        ...     print(db.releases.get("by-2025-12-13").display_name)
+        >>> async with await detente.open_async("belarus.db") as db:
+        ...     print((await db.releases.get("by-2025-12-13")).display_name)
     """
     path = errors.text("path", os.fspath(path))
     session = await new_session(
@@ -97,7 +97,7 @@ async def connect_async(
         timeout: Seconds that each call may take.
 
     Example:
-        >>> with detente.connect_async("localhost:7400") as db:
+        >>> async with await detente.connect_async("localhost:7400") as db:
         ...     print(db.releases.list())
     """
     for argument, given in (("token", token), ("ca_cert", ca_cert)):
@@ -142,7 +142,7 @@ class _Reading(_Records, AsyncQuerying, AsyncExports):
                 or its id.
 
         Example:
-            >>> db.at(7).releases.get("by-2025-12-13")
+            >>> await db.at(7).releases.get("by-2025-12-13")
             >>> db.at("snapshots/paper-2026").persons.list()
         """
         if self._at is not None:
@@ -159,7 +159,7 @@ class _Reading(_Records, AsyncQuerying, AsyncExports):
             source: The source, its name or its id.
 
         Example:
-            >>> db.as_told_by("viasna").releases.get("by-2025-12-13").headcount
+            >>> (await db.as_told_by("viasna").releases.get("by-2025-12-13")).headcount
         """
         name = source_name(source)
         if not name:
@@ -174,7 +174,7 @@ class _Reading(_Records, AsyncQuerying, AsyncExports):
             fields: Paths of the fields; an element of a list is `[*]` or named. None = all.
 
         Example:
-            >>> for conflict in db.conflicts("releases", fields=["headcount"]):
+            >>> async for conflict in db.conflicts("releases", fields=["headcount"]):
             ...     print(conflict.name, conflict.value, conflict.alternatives)
         """
         from detente.aio import evidence
@@ -213,14 +213,14 @@ class AsyncView(_Reading, Readers):
 class AsyncDatabase(_Reading, Collections, AsyncLoads):
     """The records of a server or a file, one attribute for each collection: `db.releases`.
 
-    Made by `detente.connect` and `detente.open`; a context manager that closes itself. Threads may
-    share it.
+    Made by `detente.connect_async` and `detente.open_async`; an asynchronous context manager that
+    closes itself. It belongs to one event loop.
     """
 
     def batch(
         self, *, reason: str = "", validate_only: bool = False, request_id: str = ""
     ) -> AsyncBatch:
-        """Writes that become one commit, or none of them, when the `with` block ends.
+        """Writes that become one commit, or none of them, when the `async with` block ends.
 
         Args:
             reason: Why, kept on the commit.
@@ -228,7 +228,7 @@ class AsyncDatabase(_Reading, Collections, AsyncLoads):
             request_id: A text of at most 64 characters; empty = a new UUID.
 
         Example:
-            >>> with db.batch(reason="second list") as batch:
+            >>> async with db.batch(reason="second list") as batch:
             ...     batch.persons.create(id="a-b", display_name="A. B.")
             ...     batch.releases.update("by-2025-09-11", note="See the second list.")
             >>> batch.results[0].name
@@ -277,7 +277,7 @@ class AsyncDatabase(_Reading, Collections, AsyncLoads):
         validate_only: bool = False,
         request_id: str = "",
     ) -> Erasure:
-        """Erases records of any collections from every revision; see `Collection.erase`.
+        """Erases records of any collections from every revision; see `AsyncCollection.erase`.
 
         Args:
             records: A record or its full name; or several.
@@ -292,7 +292,8 @@ class AsyncDatabase(_Reading, Collections, AsyncLoads):
         return await erasure.erase(self._session, names, reason, validate_only, request_id)
 
     async def close(self) -> None:
-        """Ends the connection; calls in other threads end with `CancelledError`."""
+        """Ends the connection; calls of other tasks end with
+        `detente.CancelledError`."""
         await self._session.close()
 
     @property
@@ -316,7 +317,7 @@ class AsyncDatabase(_Reading, Collections, AsyncLoads):
 
 
 class AsyncBatch(_Records, Batches):
-    """Writes that are sent together; see `Database.batch`.
+    """Writes that are sent together; see `AsyncDatabase.batch`.
 
     Attributes:
         results: One for each write, in order, with `name`, `uid`, `etag` and `revision`; filled

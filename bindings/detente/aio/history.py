@@ -95,7 +95,7 @@ C = TypeVar("C", bound=AsyncCommitList)
 class AsyncDiff(AsyncListing[Any]):
     """What differs between two states, as messages `detente.RecordChange`, by the records' names.
 
-    Shown, `+` is what was added, `-` what was removed, `~` what changed; values are JSON.
+    In its text, `+` is what was added, `-` what was removed, `~` what changed; values are JSON.
     """
 
     @property

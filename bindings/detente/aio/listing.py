@@ -26,8 +26,8 @@ from detente.listing import T, R, _PAGE_LIMIT
 class AsyncListing(Generic[T]):
     """What a method answers page by page, as one list.
 
-    Every iteration asks anew; the pages of one iteration are read at one revision. It is true when
-    it holds at least one item. Shown in a terminal or a notebook, it shows its first items.
+    Every iteration asks anew; the pages of one iteration are read at one revision. It is walked by
+    `async for`.
     """
 
     def __init__(
@@ -93,12 +93,11 @@ class AsyncListing(Generic[T]):
 class AsyncRecordList(AsyncListing[R]):
     """Records that are fetched page by page while they are iterated over.
 
-    Every iteration asks anew; the pages of one iteration are read at one revision. It is true when
-    it holds at least one record. Shown in a terminal or a notebook, it is a table of its first
-    records.
+    Every iteration asks anew; the pages of one iteration are read at one revision. It is walked by
+    `async for`.
 
     Example:
-        >>> for release in db.releases.list(page_size=100):
+        >>> async for release in db.releases.list(page_size=100):
         ...     print(release.name)
         >>> db.releases.list().limit(10)
     """

@@ -34,9 +34,9 @@ class AsyncNeighbors:
         message: The `FindNeighborsResponse` itself.
 
     Example:
-        >>> around = db.neighbors("releases/by-2025-12-13", depth=2)
+        >>> around = await db.neighbors("releases/by-2025-12-13", depth=2)
         >>> [edge.path for edge in around.edges if edge.target == "persons/ales-bialiatski"]
-        >>> [record.display_name for record in around.records()]
+        >>> [record.display_name for record in await around.records()]
     """
 
     def __init__(self, session: AsyncSession, message: Any) -> None:

@@ -48,9 +48,9 @@ class AsyncQuerying:
             page_size: How many to fetch at a time, at most 1,000; 0 = as it suits.
 
         Example:
-            >>> for hit in db.search("Bialiatski", collections="persons").limit(3):
+            >>> async for hit in db.search("Bialiatski", collections="persons").limit(3):
             ...     print(hit.name, hit.display_name)
-            >>> db.search("Бяляцкі OR Беляцкий").records()
+            >>> await db.search("Бяляцкі OR Беляцкий").records()
         """
         from detente.aio import search
 
@@ -83,8 +83,10 @@ class AsyncQuerying:
             limit: At most so many groups; 0 = 1,000.
 
         Example:
-            >>> db.aggregate("releases", by="effective_date.year", measures=["sum(headcount)"])
-            >>> db.aggregate("persons", by=["nationalities", "gender"], order_by="count desc")
+            >>> await db.aggregate(
+            ...     "releases", by="effective_date.year", measures=["sum(headcount)"]
+            ... )
+            >>> await db.aggregate("persons", by=["nationalities", "gender"], order_by="count desc")
         """
         from detente.aio import aggregates
 
@@ -123,7 +125,7 @@ class AsyncQuerying:
             end: The date from which on it no longer does; empty = `end_date`.
 
         Example:
-            >>> db.stock("detentions", "2020-01-01", "2025-12-31", step="quarter")
+            >>> await db.stock("detentions", "2020-01-01", "2025-12-31", step="quarter")
         """
         from detente.aio import stocks
 
@@ -160,7 +162,7 @@ class AsyncQuerying:
             limit: At most so many records beside the first; 0 = 100.
 
         Example:
-            >>> db.neighbors("releases/by-2025-12-13", depth=2)
+            >>> await db.neighbors("releases/by-2025-12-13", depth=2)
         """
         from detente.aio import neighbors
 

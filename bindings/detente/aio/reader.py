@@ -76,7 +76,7 @@ class AsyncReader(Generic[R]):
             NotFoundError: There is none at that revision.
 
         Example:
-            >>> db.releases.get("by-2025-12-13").headcount.best
+            >>> (await db.releases.get("by-2025-12-13")).headcount.best
             123
         """
         method = self._resource.get
@@ -154,7 +154,7 @@ class AsyncReader(Generic[R]):
         Example:
             >>> db.releases.list('possibly(effective_date, "2025-12")', order_by="headcount.best")
             >>> db.releases.list(where={"region_code": "BY"})
-            >>> db.releases.list(detente.f.headcount.best > 50, explain=True)
+            >>> await db.releases.list(detente.f.headcount.best > 50, explain=True)
         """
         from detente import _filter
 
@@ -253,7 +253,7 @@ class AsyncReader(Generic[R]):
             fields: Paths, each with all that is cited below it; none = all that is cited.
 
         Example:
-            >>> evidence = db.releases.evidence("by-2025-12-13", "headcount")
+            >>> evidence = await db.releases.evidence("by-2025-12-13", "headcount")
             >>> print(evidence["headcount"].value)
             {'best': 123}
         """
@@ -268,7 +268,7 @@ class AsyncReader(Generic[R]):
         A view shows those up to its revision.
 
         Example:
-            >>> for commit in db.releases.history("by-2025-12-13"):
+            >>> async for commit in db.releases.history("by-2025-12-13"):
             ...     print(commit.revision, commit.actor, commit.reason)
         """
         from detente.aio import history

@@ -27,7 +27,7 @@ from detente.search import Hit, _facets
 class AsyncHits(AsyncListing[Hit]):
     """Records that were found, the best first, fetched page by page.
 
-    Shown, the words that were looked for stand in « ».
+    A hit has its highlights.
     """
 
     @property

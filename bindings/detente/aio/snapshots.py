@@ -46,7 +46,7 @@ class AsyncSnapshots:
             AlreadyExistsError: The id is taken, or was once.
 
         Example:
-            >>> db.snapshots.create("paper-2026", title="Data for the paper")
+            >>> await db.snapshots.create("paper-2026", title="Data for the paper")
         """
         method = self._method("CreateSnapshot")
         request = method.request(snapshot_id=errors.text("id", id).removeprefix("snapshots/"))
@@ -105,7 +105,7 @@ class AsyncSnapshots:
             ConflictError: An erasure came between; export it again.
 
         Example:
-            >>> db.snapshots.export("paper-2026", "paper-2026.jsonl")
+            >>> await db.snapshots.export("paper-2026", "paper-2026.jsonl")
         """
         made: Any = await in_thread(self, "export", snapshot, to, progress=progress)
         return made
@@ -127,7 +127,7 @@ class AsyncSnapshots:
             url: Where it is published.
 
         Example:
-            >>> print(db.snapshots.cite("paper-2026", style="bibtex", author="Doe, Ada"))
+            >>> print(await db.snapshots.cite("paper-2026", style="bibtex", author="Doe, Ada"))
         """
         from detente import citing
 
