@@ -23,6 +23,7 @@
 #include "calls.h"
 #include "client/connection.h"
 #include "client/fork.h"
+#include "client/live_calls.h"
 #include "client/local.h"
 #include "client/remote.h"
 #include "dates.h"
@@ -105,6 +106,11 @@ class Signals {
   Signals(unsigned long main_thread, Flag given_up)  // NOLINT(google-runtime-int): as Python has it
       : main_thread_(main_thread), given_up_(std::move(given_up)) {}
 
+  // Before each call or read: short ones are not asked while they last.
+  void Check() const {
+    if (given_up_ != nullptr && *given_up_) Raise(Cancelled());
+  }
+
   // Options of the same call, by which Ctrl-C ends it.
   void Watch(CallOptions* options) {
     options->cancelled = [this] {
@@ -150,6 +156,7 @@ class PyStream {
   std::unique_ptr<PyMessage> Next() {
     if (stream_ == nullptr) throw py::stop_iteration();
     if (busy_) throw std::runtime_error("another thread is reading this stream");
+    signals_->Check();
     busy_ = true;
     absl::StatusOr<std::optional<std::string>> next;
     {
@@ -226,6 +233,7 @@ class PyExchange {
   typename std::invoke_result_t<F>::value_type Do(const F& what) {
     if (exchange_ == nullptr) Raise(absl::FailedPreconditionError("the stream has ended"));
     if (busy_) throw std::runtime_error("another thread is using this stream");
+    signals_->Check();
     busy_ = true;
     std::invoke_result_t<F> result;
     {
@@ -267,6 +275,7 @@ class PyConnection {
   py::bytes Call(const py::str& method, const py::bytes& request, std::optional<double> timeout) {
     CallOptions options = OptionsOf(timeout);
     Signals signals(main_thread_, given_up_);
+    signals.Check();
     if (signals.mine()) signals.Watch(&options);
     const absl::string_view path = Utf8(method);
     const absl::string_view bytes = BytesOf(request);
@@ -286,6 +295,7 @@ class PyConnection {
                                    std::optional<double> timeout) {
     CallOptions options = OptionsOf(timeout);
     auto signals = std::make_unique<Signals>(main_thread_, given_up_);
+    signals->Check();
     signals->Watch(&options);
     const absl::string_view path = Utf8(method);
     const absl::string_view bytes = BytesOf(request);
@@ -304,6 +314,7 @@ class PyConnection {
   std::unique_ptr<PyExchange> Exchange(const py::str& method, std::optional<double> timeout) {
     CallOptions options = OptionsOf(timeout);
     auto signals = std::make_unique<Signals>(main_thread_, given_up_);
+    signals->Check();
     signals->Watch(&options);
     const absl::string_view path = Utf8(method);
     const std::shared_ptr<Connection> connection = connection_;

@@ -427,13 +427,13 @@ class LocalConnection final : public Connection {
   void Close() override {
     if (!CheckEpoch(epoch_).ok()) return;
     state_->calls.Close();
+    const std::lock_guard lock(state_->closing);
     std::unique_ptr<Executor> executor;
     {
-      const std::lock_guard lock(state_->starting);
+      const std::lock_guard starting(state_->starting);
       executor.swap(state_->executor);
     }
     executor.reset();  // tells those that wait that it is closed
-    const std::lock_guard lock(state_->closing);
     state_->instance.reset();
   }
 

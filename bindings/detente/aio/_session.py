@@ -29,7 +29,7 @@ _END = object()
 class AsyncSession:
     """Calls methods over a connection; failures become the exceptions of `detente.errors`."""
 
-    __slots__ = ("_calls", "_loop", "_threads", "_waiting", "connection", "failure")
+    __slots__ = ("_calls", "_closing", "_loop", "_threads", "_waiting", "connection", "failure")
 
     def __init__(self, connection: "Connection", failure: type[Exception]) -> None:
         self.connection = connection
@@ -38,12 +38,13 @@ class AsyncSession:
         self._calls = connection.calls()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._threads: ThreadPoolExecutor | None = None
+        self._closing: asyncio.Task[None] | None = None
         # The loop keeps this, until one of the two is closed.
         self._loop.add_reader(self._calls.fileno(), self._hear)
 
     async def call(self, method: Method, request: Message) -> Any:
         """The method's response. Cancelling this cancels the call."""
-        self._own_loop()
+        self._check()
         number = self._calls.start(method.path, request.SerializeToString())
         future = self._waiting[number] = self._loop.create_future()
         try:
@@ -59,13 +60,13 @@ class AsyncSession:
 
     async def job(self, work: Callable[[Session], T]) -> T:
         """What `work` returns, done in a thread; cancelling this cancels its calls."""
-        self._own_loop()
+        self._check()
         connection = self.connection.job()
         return await self._in_thread(connection, work, Session(connection, self.failure))
 
     async def each(self, work: Callable[[Session], Iterator[T]]) -> AsyncIterator[T]:
         """What `work` yields, each made in a thread."""
-        self._own_loop()
+        self._check()
         connection = self.connection.job()
         session = Session(connection, self.failure)
         found = await self._in_thread(connection, work, session)
@@ -74,17 +75,22 @@ class AsyncSession:
                 yield item
         finally:
             connection.give_up()
-            if hasattr(found, "close"):
+            if hasattr(found, "close") and not self.connection.closed:
                 await self._in_thread(connection, found.close)
 
     async def close(self) -> None:
         """Ends the connection; calls of other tasks end with `detente.CancelledError`."""
         self._own_loop()
-        closing = ThreadPoolExecutor(1, "detente-close")
-        await self._loop.run_in_executor(closing, self.connection.close)
-        closing.shutdown(wait=False)
-        if self._loop.remove_reader(self._calls.fileno()):
-            self._hear()
+        if self._closing is None:
+            self._closing = self._loop.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        thread = ThreadPoolExecutor(1, "detente-close")  # never one that waits for a job
+        await self._loop.run_in_executor(thread, self.connection.close)
+        thread.shutdown(wait=False)
+        self._hear()  # it has ended all calls
+        self._loop.remove_reader(self._calls.fileno())
         if self._threads is not None:
             self._threads.shutdown(wait=False)
 
@@ -93,6 +99,11 @@ class AsyncSession:
             future = self._waiting.pop(number, None)
             if future is not None and not future.done():
                 future.set_result(answer)
+
+    def _check(self) -> None:
+        self._own_loop()
+        if self.connection.closed:  # and the loop hears no more of it
+            raise errors.FailedPreconditionError("the connection is closed")
 
     def _own_loop(self) -> None:
         if asyncio.get_running_loop() is not self._loop:
