@@ -13,6 +13,7 @@ import argparse
 import difflib
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from asynchronous.colours import Colours, Package
@@ -36,26 +37,23 @@ def modules() -> dict[Path, str]:
     }
     if docs.unused:
         raise SystemExit(f"asynchronous/docs.py: in no docstring: {docs.unused}")
-    return {path: _formatted(path, text) for path, text in written.items()}
+    return _formatted(written)
 
 
-def _formatted(path: Path, text: str) -> str:
-    """As ruff has it, without imports that nothing needs, and with examples as code."""
-    for arguments in (
-        ["check", "--fix-only", "--quiet", "--select=F401,I001"],
-        ["format", "--config=format.docstring-code-format=true"],
-    ):
-        done = subprocess.run(
-            [Path(sys.executable).with_name("ruff"), *arguments, f"--stdin-filename={path}", "-"],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise SystemExit(f"{path}: ruff: {done.stderr}\n{text}")
-        text = done.stdout
-    return text
+def _formatted(written: dict[Path, str]) -> dict[Path, str]:
+    """As ruff has them, without imports that nothing needs, and with examples as code."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = {path: Path(folder, path.name) for path in written}
+        for path, text in written.items():
+            made[path].write_text(text)
+        for arguments in (
+            ["check", "--fix-only", "--ignore-noqa", "--select=F401,I001"],
+            ["format", "--config=format.docstring-code-format=true"],
+        ):
+            ruff = [Path(sys.executable).with_name("ruff"), *arguments, "--quiet"]
+            config = f"--config={ROOT.parent / 'pyproject.toml'}"
+            subprocess.run([*ruff, config, "--no-cache", folder], check=True)
+        return {path: one.read_text() for path, one in made.items()}
 
 
 def main() -> int:

@@ -235,10 +235,15 @@ class Scope:
         self._package = colours.package
         self._module = module
         self._kind = kind
-        self._walkable_names = {"self"} if kind and colours.is_walkable(kind) else set()
+        self._types: dict[str, Key] = {}
+        arguments = function.args
+        for argument in arguments.posonlyargs + arguments.args + arguments.kwonlyargs:
+            self._is_of(argument.arg, argument.annotation)
         for node in ast.walk(function):
-            if isinstance(node, ast.Assign) and self.is_walkable(node.value):
-                self._walkable_names |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                self._is_of(node.target.id, node.annotation)
+            elif isinstance(node, ast.Assign) and (found := self._type(node.value)):
+                self._types |= {t.id: found for t in node.targets if isinstance(t, ast.Name)}
 
     def colour(self, node: ast.AST) -> str:
         """`await`, `walk`, or nothing."""
@@ -249,7 +254,8 @@ class Scope:
             key = self._called(node)
         elif isinstance(node, ast.Attribute) and _is_self(node.value) and self._kind:
             key = self._package.method(self._kind, node.attr)
-            if key is None or not is_property(self._function(key)):
+            function = self._function(key) if key else None
+            if function is None or not is_property(function):
                 return ""
         elif isinstance(node, ast.For | ast.comprehension) and self.is_walkable(node.iter):
             return "walk"
@@ -268,35 +274,62 @@ class Scope:
 
     def is_walkable(self, node: ast.expr) -> bool:
         """Whether `async for` goes over it."""
-        if isinstance(node, ast.Name):
-            return node.id in self._walkable_names
-        if not isinstance(node, ast.Call):
-            return False
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "copy":
-            return bool(node.args) and self.is_walkable(node.args[0])
-        key = self._called(node)
-        if key is None:
-            return False
-        return key in self._colours.walked or self.is_list(key)
+        if isinstance(node, ast.Call) and self._called(node) in self._colours.walked:
+            return True
+        kind = self._type(node)
+        return kind is not None and self._colours.is_walkable(kind)
 
     def is_list(self, key: Key) -> bool:
         """Whether a method returns what is fetched while it is walked."""
-        module = self._package.modules.get(key.module)
-        if module is None:
-            return False
-        returns = ast.unparse(self._function(key).returns or ast.Constant(None))
-        if returns == "Self":
-            return bool(self._kind) and self._colours.is_walkable(
-                Key(key.module, key.name.partition(".")[0])
-            )
-        return self._colours.is_walkable(self._package.resolve(module, returns.partition("[")[0]))
+        kind = self._returned(key, Key(key.module, key.name.partition(".")[0]))
+        return kind is not None and self._colours.is_walkable(kind)
 
-    def _function(self, key: Key) -> ast.FunctionDef:
+    def _is_of(self, name: str, annotation: ast.expr | None) -> None:
+        kind = self._class(self._module, annotation)
+        if kind is not None:
+            self._types[name] = kind
+
+    def _class(self, module: Module, annotation: ast.expr | None) -> Key | None:
+        """The class of the package that an annotation names."""
+        named = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+        if not isinstance(named, ast.Name):
+            return None
+        key = self._package.resolve(module, named.id)
+        return key if next(self._package.bases(key), None) else None
+
+    def _type(self, node: ast.expr) -> Key | None:
+        """The class of an expression, where it is one of the package."""
+        if _is_self(node):
+            return self._kind
+        if isinstance(node, ast.Name):
+            return self._types.get(node.id)
+        if not isinstance(node, ast.Call):
+            return None
+        if ast.unparse(node.func) == "copy.copy":
+            return self._type(node.args[0])
+        made = self._class(self._module, node.func)
+        if made is not None:
+            return made
+        key = self._called(node)
+        owner = self._type(node.func.value) if isinstance(node.func, ast.Attribute) else None
+        return self._returned(key, owner) if key else None
+
+    def _returned(self, key: Key, owner: Key | None) -> Key | None:
+        """The class of what a function returns; that of its owner where it says Self."""
+        module = self._package.modules.get(key.module)
+        function = self._function(key) if module else None
+        if module is None or function is None:
+            return None
+        if ast.unparse(function.returns or ast.Constant(None)) == "Self":
+            return owner
+        return self._class(module, function.returns)
+
+    def _function(self, key: Key) -> ast.FunctionDef | None:
         name, _, method = key.name.partition(".")
-        definition = self._package.modules[key.module].definitions[name]
-        found = [m for m in methods_of(definition) if m.name == method][-1:] or [definition]
-        assert isinstance(found[0], ast.FunctionDef)
-        return found[0]
+        definition = self._package.modules[key.module].definitions.get(name)
+        if isinstance(definition, ast.ClassDef):
+            return next((m for m in methods_of(definition)[::-1] if m.name == method), None)
+        return definition if isinstance(definition, ast.FunctionDef) else None
 
     def _called(self, node: ast.Call) -> Key | None:
         """The function or method of a call."""
@@ -313,8 +346,9 @@ class Scope:
             origin = self._module.imports[owner.id]
             if not origin.name:
                 return Key(origin.module, function.attr)
-        if _is_self(owner) and self._kind:
-            return self._package.method(self._kind, function.attr)
+        kind = self._type(owner)
+        if kind is not None:
+            return self._package.method(kind, function.attr)
         if isinstance(owner, ast.Attribute | ast.Name) and ast.unparse(owner).endswith("session"):
             return Key("_session", f"Session.{function.attr}")
         if function.attr in _BUILTIN:

@@ -3,23 +3,16 @@
 # Written by bindings/generate_async.py; edit detente/aggregates.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
-import difflib
-import html
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, overload
-from google.protobuf.message import Message
-from detente import _contract
-from detente import _filter
-from detente import display
-from detente import errors
+from collections.abc import Mapping
+from typing import Any
+
+from detente import _contract, _filter, errors
 from detente._arguments import int32
+from detente.aggregates import Aggregate, _listed, _measure, path_text
 from detente.aio._session import AsyncSession
 from detente.explain import SERVICE
-from detente.aggregates import Aggregate, path_text, _measure, _listed
+from google.protobuf.message import Message
 
 
 async def aggregate(

@@ -3,21 +3,21 @@
 # Written by bindings/generate_async.py; edit detente/bulk.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from detente import errors
+
 from detente._filter import FilterLike
+from detente.aio._threads import in_thread
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from detente._load.report import Report
     from detente.aio._session import AsyncSession
-    from detente.exporting import Exported
     from detente.aio.listing import AsyncRecordList
+    from detente.exporting import Exported
     from detente.writing import Written
 
 

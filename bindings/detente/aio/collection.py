@@ -3,21 +3,17 @@
 # Written by bindings/generate_async.py; edit detente/collection.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-from google.protobuf.message import Message
+
 from detente import errors
-from detente._arguments import Paths
-from detente._arguments import changed
-from detente._arguments import name_and_etag
-from detente._arguments import new_record
+from detente._arguments import Paths, changed, name_and_etag, new_record
 from detente._contract import Method
 from detente._session import new_request_id
-from detente.reader import R
 from detente.aio.reader import AsyncReader
+from detente.reader import R
+from google.protobuf.message import Message
 
 if TYPE_CHECKING:
     from detente.erasure import Erasure

@@ -3,46 +3,31 @@
 # Written by bindings/generate_async.py; edit detente/database.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
 import os
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from google.protobuf.message import Message
-from detente import _contract
-from detente import errors
-from detente._arguments import Paths
-from detente._arguments import changed
-from detente._arguments import name_and_etag
-from detente._arguments import new_record
-from detente._arguments import record_name
-from detente._arguments import source_name
+from typing import TYPE_CHECKING, Any
+
+from detente import _contract, errors
+from detente._arguments import record_name, source_name
 from detente._collections import Batches
-from detente.aio._collections import Collections
-from detente.aio._collections import Readers
 from detente._contract import Resource
-from detente._session import RECORD_SERVICE
-from detente._session import Point
-from detente.aio._session import AsyncSession
-from detente._session import new_request_id
-from detente.aio._session import new_session
-from detente._session import read_point
-from detente.aio.bulk import AsyncExports
-from detente.aio.bulk import AsyncLoads
+from detente._session import RECORD_SERVICE, Point, new_request_id, read_point
+from detente.aio._collections import Collections, Readers
+from detente.aio._session import AsyncSession, new_session
+from detente.aio.bulk import AsyncExports, AsyncLoads
 from detente.aio.collection import AsyncCollection
 from detente.aio.querying import AsyncQuerying
 from detente.aio.reader import AsyncReader
+from google.protobuf.message import Message
 
 if TYPE_CHECKING:
-    from detente.erasure import Erasure
-    from detente.aio.evidence import AsyncConflicts
-    from detente.aio.evidence import AsyncFindings
-    from detente.aio.history import AsyncCommits
-    from detente.aio.history import AsyncDiff
+    from detente.aio.evidence import AsyncConflicts, AsyncFindings
+    from detente.aio.history import AsyncCommits, AsyncDiff
     from detente.aio.snapshots import AsyncSnapshots
-from detente.database import _actor, _Records, BatchCollection
+    from detente.erasure import Erasure
+from detente.database import BatchCollection, _actor, _Records
 
 
 async def open_async(

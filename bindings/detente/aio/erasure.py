@@ -3,17 +3,10 @@
 # Written by bindings/generate_async.py; edit detente/erasure.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
-import html
-from collections.abc import Sequence
-from typing import Any
 from detente import _contract
-from detente import display
-from detente._session import RECORD_SERVICE
+from detente._session import RECORD_SERVICE, new_request_id
 from detente.aio._session import AsyncSession
-from detente._session import new_request_id
 from detente.erasure import Erasure
 
 

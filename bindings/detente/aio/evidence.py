@@ -3,21 +3,18 @@
 # Written by bindings/generate_async.py; edit detente/evidence.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
-import html
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
-from google.protobuf.message import Message
-from detente import _contract
-from detente import _paths
-from detente import display
-from detente import errors
+from collections.abc import (
+    Iterable,
+)
+from typing import Any
+
+from detente import _contract, errors
 from detente._session import RECORD_SERVICE
 from detente.aio._session import AsyncSession
 from detente.aio.listing import AsyncListing
-from detente.evidence import RecordEvidence, Conflict
+from detente.evidence import Conflict, RecordEvidence
+from google.protobuf.message import Message
 
 
 class AsyncConflicts(AsyncListing[Conflict]):

@@ -3,15 +3,11 @@
 # Written by bindings/generate_async.py; edit detente/explain.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
-import html
-from typing import Any
-from google.protobuf.message import Message
 from detente import _contract
 from detente.aio._session import AsyncSession
 from detente.explain import SERVICE, Explanation
+from google.protobuf.message import Message
 
 
 async def explain(

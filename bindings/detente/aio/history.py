@@ -3,26 +3,19 @@
 # Written by bindings/generate_async.py; edit detente/history.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
 import datetime
-import html
-import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar
-from google.protobuf.message import Message
-from detente import _contract
-from detente import _paths
-from detente import display
-from detente import errors
+
+from detente import _contract, errors
 from detente._arguments import record_name
-from detente._session import Point
+from detente._session import Point, read_point, timestamp
 from detente.aio._session import AsyncSession
-from detente._session import read_point
-from detente._session import timestamp
+from detente.aio._threads import shown
 from detente.aio.listing import AsyncListing
-from detente.history import _SERVICE, field_lines, _change_lines, _headline, _width, _fit
+from detente.history import _SERVICE, _change_lines, _fit, _headline, _width, field_lines
+from google.protobuf.message import Message
 
 
 class AsyncCommits:

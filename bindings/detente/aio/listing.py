@@ -3,24 +3,23 @@
 # Written by bindings/generate_async.py; edit detente/listing.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
 import copy
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
-from google.protobuf.message import Message
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING, Any, Generic, Self
+
 from detente import errors
 from detente._contract import Method
 from detente.aio._session import AsyncSession
+from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
+from google.protobuf.message import Message
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
     from detente.frames import Columns
-from detente.listing import T, R, _PAGE_LIMIT
+from detente.listing import _PAGE_LIMIT, R, T
 
 
 class AsyncListing(Generic[T]):

@@ -3,21 +3,16 @@
 # Written by bindings/generate_async.py; edit detente/neighbors.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
-import html
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-from google.protobuf.message import Message
-from detente import _contract
-from detente import display
-from detente import errors
-from detente._arguments import int32
-from detente._arguments import record_name
+from typing import Any
+
+from detente import _contract, display, errors
+from detente._arguments import int32, record_name
 from detente.aio._session import AsyncSession
 from detente.explain import SERVICE
-from detente.neighbors import Node, Edge, _Line, _arrow, _node_text
+from detente.neighbors import Edge, Node, _arrow, _Line, _node_text
+from google.protobuf.message import Message
 
 
 class AsyncNeighbors:

@@ -3,19 +3,18 @@
 # Written by bindings/generate_async.py; edit detente/querying.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
 import datetime
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from google.protobuf.message import Message
+
 from detente import errors
 from detente._filter import FilterLike
+from google.protobuf.message import Message
 
 if TYPE_CHECKING:
-    from detente.aio._session import AsyncSession
     from detente.aggregates import Aggregate
+    from detente.aio._session import AsyncSession
     from detente.aio.neighbors import AsyncNeighbors
     from detente.aio.search import AsyncHits
     from detente.stocks import Stock

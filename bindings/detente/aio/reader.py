@@ -3,31 +3,24 @@
 # Written by bindings/generate_async.py; edit detente/reader.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
 import builtins
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
-from google.protobuf.message import Message
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+
 from detente import errors
-from detente._arguments import Paths
-from detente._arguments import full_name
-from detente._arguments import int32
-from detente._arguments import name_and_etag
-from detente._arguments import paths
-from detente._arguments import policy
-from detente._arguments import source_name
+from detente._arguments import Paths, full_name, int32, name_and_etag, paths, policy, source_name
 from detente._contract import Resource
 from detente._filter import FilterLike
 from detente.aio._session import AsyncSession
 from detente.aio.listing import AsyncRecordList
+from google.protobuf.message import Message
 
 if TYPE_CHECKING:
+    from detente.aio.history import AsyncHistory
     from detente.evidence import RecordEvidence
     from detente.explain import Explanation
-    from detente.aio.history import AsyncHistory
-from detente.reader import R, _BATCH_GET_LIMIT
+from detente.reader import _BATCH_GET_LIMIT, R
 
 
 class AsyncReader(Generic[R]):

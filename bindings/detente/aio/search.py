@@ -3,25 +3,21 @@
 # Written by bindings/generate_async.py; edit detente/search.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
-import html
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
-from google.protobuf.message import Message
-from detente import _contract
-from detente import _filter
-from detente import errors
+
+from detente import _contract, _filter, errors
 from detente._arguments import int32
-from detente.aio._session import AsyncSession
 from detente._session import read_point
-from detente.explain import SERVICE
-from detente.listing import _SHOWN
+from detente.aio._session import AsyncSession
+from detente.aio._threads import shown
 from detente.aio.listing import AsyncListing
 from detente.aio.reader import AsyncReader
+from detente.explain import SERVICE
 from detente.search import Hit, _facets
+from google.protobuf.message import Message
 
 
 class AsyncHits(AsyncListing[Hit]):

@@ -3,26 +3,18 @@
 # Written by bindings/generate_async.py; edit detente/snapshots.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
-import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import IO, Any
-from google.protobuf.message import Message
-from detente import _contract
-from detente import _writing
-from detente import display
-from detente import errors
-from detente._session import Point
+
+from detente import _contract, errors
+from detente._session import Point, read_point, snapshot_name
 from detente.aio._session import AsyncSession
-from detente._session import read_point
-from detente._session import snapshot_name
+from detente.aio._threads import in_thread, shown
 from detente.aio.listing import AsyncListing
 from detente.snapshots import _SERVICE, _STYLES
+from google.protobuf.message import Message
 
 
 class AsyncSnapshots:

@@ -3,22 +3,17 @@
 # Written by bindings/generate_async.py; edit detente/stocks.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import AsyncIterator, Coroutine
-from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 
 import datetime
-import html
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
-from google.protobuf.message import Message
-from detente import _contract
-from detente import _filter
-from detente import display
-from detente import errors
-from detente.aio._session import AsyncSession
+from collections.abc import Mapping
+from typing import Any
+
+from detente import _contract, _filter, errors
 from detente.aggregates import path_text
+from detente.aio._session import AsyncSession
 from detente.explain import SERVICE
 from detente.stocks import Stock, _day
+from google.protobuf.message import Message
 
 
 async def stock(
