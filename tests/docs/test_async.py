@@ -89,7 +89,7 @@ def test_the_web_service(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) ->
         )
         for (status, release), (missing, why), (bad, _) in zip(*[iter(answers)] * 3, strict=True):
             assert (status, missing, bad) == (200, 404, 400)
-            assert release["headcount"] == {"best": 123}
+            assert release["headcount"] == {"best": "123"}
             assert "releases/none" in why["error"]
         events.put_nowait({"type": "lifespan.shutdown"})
         await lifespan
