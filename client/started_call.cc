@@ -1,6 +1,8 @@
 // Calls to a server that are started, and not waited for.
 #include <grpcpp/generic/generic_stub.h>
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,19 +21,21 @@ class StartedCall final : public Completions::Ending {
   StartedCall(std::shared_ptr<RemoteState> state, Done done)
       : state_(std::move(state)), done_(std::move(done)) {}
 
-  // False where the connection is closed. Keeps itself until it has ended.
-  bool Start(absl::string_view method, absl::string_view request, const CallOptions& options,
+  // Keeps itself until it has ended.
+  void Start(absl::string_view method, absl::string_view request, const CallOptions& options,
              std::shared_ptr<StartedCall> self) {
     SetUp(*state_, options.timeout.value_or(state_->timeout), &context_);
     scope_.emplace(state_->calls, [this] { context_.TryCancel(); }, std::thread::id());
-    if (!scope_->entered()) return false;
+    if (!scope_->entered()) {
+      done_(ClosedBefore());
+      return;
+    }
     self_ = std::move(self);
     grpc::GenericStub stub(state_->Channel());
     reader_ = stub.PrepareUnaryCall(&context_, std::string(method), ToBuffer(request),
                                     state_->Started().queue());
     reader_->StartCall();
     reader_->Finish(&response_, &result_, static_cast<Completions::Ending*>(this));
-    return true;
   }
 
   void Cancel() {
@@ -67,11 +71,8 @@ class StartedCall final : public Completions::Ending {
 
 std::function<void()> StartCall(std::shared_ptr<RemoteState> state, absl::string_view method,
                                 absl::string_view request, const CallOptions& options, Done done) {
-  auto call = std::make_shared<StartedCall>(std::move(state), done);
-  if (!call->Start(method, request, options, call)) {
-    done(ClosedBefore());
-    return [] {};
-  }
+  auto call = std::make_shared<StartedCall>(std::move(state), std::move(done));
+  call->Start(method, request, options, call);
   return [call] { call->Cancel(); };
 }
 

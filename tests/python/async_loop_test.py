@@ -388,6 +388,30 @@ def test_the_process_ends_with_calls_in_flight(
     assert "so far" in done.stdout or end == "daemon"
 
 
+def test_ctrl_c(silence: str) -> None:
+    done = python(
+        """
+        import asyncio, detente, os, signal, sys
+
+        async def main():
+            async with await detente.connect_async(sys.argv[1]) as db:
+                loop = asyncio.get_running_loop()
+                loop.call_later(0.2, os.kill, os.getpid(), signal.SIGINT)
+                await db.persons.list().to_arrow() if sys.argv[2] else await db.persons.get("a")
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for job in ("", "job"):
+            sys.argv[2:] = [job]
+            try:
+                asyncio.run(main())
+            except KeyboardInterrupt:
+                print("interrupted")
+        """,
+        silence,
+    )
+    assert (done.returncode, done.stdout) == (0, "interrupted\n" * 2)
+
+
 def test_a_forked_child_is_told(silence: str, store: pathlib.Path) -> None:
     done = python(
         """
