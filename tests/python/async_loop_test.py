@@ -282,6 +282,39 @@ def test_batches_that_are_given_up(opened: Callable[[], Any]) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("slow", "most"), [(slow_call, 8), (slow_job, 4)])
+def test_what_waits_for_a_thread(
+    store: pathlib.Path, slow: Callable[[Any], Awaitable[Any]], most: int
+) -> None:
+    """docs/limits.md has how many threads there are; one that is free takes the next."""
+
+    async def quick(db: detente.AsyncDatabase) -> Any:
+        people = db.persons.list(read_mask="name").limit(1)
+        return await (people.to_arrow("name") if slow is slow_job else people.first())
+
+    async def main() -> None:
+        async with await detente.open_async(store, read_only=True) as db:
+            tasks = [asyncio.ensure_future(slow(db)) for _ in range(most - 1)]
+            await asyncio.sleep(0.1)
+            assert await asyncio.wait_for(quick(db), 5)
+            tasks.append(asyncio.ensure_future(slow(db)))
+            await asyncio.sleep(0.1)
+            waiting = asyncio.ensure_future(quick(db))
+            given_up = asyncio.ensure_future(quick(db))
+            assert await asyncio.wait([waiting, given_up], timeout=0.3) == (
+                set(),
+                {waiting, given_up},
+            )
+            given_up.cancel()
+            assert await asyncio.wait([given_up], timeout=1) == ({given_up}, set())
+            tasks[0].cancel()
+            assert await asyncio.wait_for(waiting, 5)
+            for task in tasks:
+                task.cancel()
+
+    asyncio.run(main())
+
+
 # --- closing, and other loops --------------------------------------------------------------------
 
 
