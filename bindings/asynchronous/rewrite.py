@@ -13,7 +13,6 @@ from asynchronous.colours import (
     Key,
     Module,
     Scope,
-    is_generator,
     is_threaded,
 )
 from asynchronous.docs import RENAMED, Docs
@@ -102,7 +101,7 @@ class _Rewrite(ast.NodeTransformer):
         self._module = module
         self._kind: Key | None = None
         self._scope: Scope | None = None
-        self._lazy = False
+        self._lazy = self._coloured = False
 
     # --- definitions --------------------------------------------------------------------------
 
@@ -158,7 +157,7 @@ class _Rewrite(ast.NodeTransformer):
         self._lazy = own == LAZY
         if is_threaded(key):
             node.body = _threaded(node, walked=walked)
-        generates = is_generator(node)
+        self._coloured = coloured
         node.args = self.visit(node.args)
         node.returns = self.visit(node.returns) if node.returns else None
         if walked and node.returns is not None:
@@ -172,7 +171,7 @@ class _Rewrite(ast.NodeTransformer):
             made = self.visit(statement)
             body += made if isinstance(made, list) else [made]
         self._scope = None
-        kind = ast.AsyncFunctionDef if coloured and (generates or not walked) else ast.FunctionDef
+        kind = ast.AsyncFunctionDef if coloured else ast.FunctionDef
         name = _DUNDERS.get(node.name, node.name) if coloured else node.name
         if self._kind is None and self._module.name == "database":
             name = RENAMED.get(name, name)
@@ -212,7 +211,6 @@ class _Rewrite(ast.NodeTransformer):
         return ast.Await(node) if colour == "await" else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        assert self._scope is not None or self._kind is None
         colour = self._colour(node)
         if self._scope is not None and self._scope.consumes(node):
             given = [self.visit(argument) for argument in node.args]
@@ -238,6 +236,8 @@ class _Rewrite(ast.NodeTransformer):
         return node
 
     def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.expr:
+        if not self._coloured:
+            return node
         raise SystemExit(f"{self._module.name}: {ast.unparse(node)}: async functions have no such")
 
     def _colour(self, node: ast.AST) -> str:
@@ -250,6 +250,8 @@ def _replaced(annotation: ast.expr, name: str, by: str) -> ast.expr:
 
 def _threaded(node: ast.FunctionDef, *, walked: bool) -> list[ast.stmt]:
     """Has the method of the same name run in a thread."""
+    if node.args.vararg or node.args.kwarg:
+        raise SystemExit(f"{node.name}: what runs in a thread names all its arguments")
     given = [argument.arg for argument in node.args.args]
     named = [f"{argument.arg}={argument.arg}" for argument in node.args.kwonlyargs]
     arguments = ", ".join([given[0], repr(node.name), *given[1:], *named])
