@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -18,14 +19,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "call_error.h"
+#include "calls.h"
+#include "dates.h"
 #include "detente/client/connection.h"
 #include "detente/client/fork.h"
+#include "detente/client/live_calls.h"
 #include "detente/client/local.h"
 #include "detente/client/remote.h"
-#include "dates.h"
-#include "error/error.h"
 #include "filters.h"
-#include "google/rpc/status.pb.h"
 #include "rows.h"
 
 namespace detente {
@@ -40,7 +42,6 @@ class PyConnection;
 
 // Never destroyed: threads may outlive the interpreter.
 struct Module {
-  PyObject* call_error = nullptr;
   std::unordered_set<PyConnection*> connections;
   bool exiting = false;
   // Threads that are between entering a call and having taken the GIL back; of `epoch` alone, for a
@@ -52,23 +53,6 @@ struct Module {
 Module& TheModule() {
   static auto* const module = new Module;
   return *module;
-}
-
-py::str ToText(absl::string_view text) {
-  return py::reinterpret_steal<py::str>(
-      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
-}
-
-// Raises CallError.
-[[noreturn]] void Raise(const absl::Status& status) {
-  const py::handle type(TheModule().call_error);
-  const py::str message = ToText(status.message());
-  const py::object error = type(message);
-  error.attr("code") = static_cast<int>(status.code());
-  error.attr("message") = message;
-  error.attr("details") = py::bytes(ToRpcStatus(status).SerializeAsString());
-  PyErr_SetObject(type.ptr(), error.ptr());
-  throw py::error_already_set();
 }
 
 absl::Status Exiting() { return absl::FailedPreconditionError("the interpreter is exiting"); }
@@ -102,16 +86,36 @@ class InFlight {
   const int64_t epoch_ = ForkEpoch();
 };
 
+absl::string_view BytesOf(const py::bytes& bytes) {
+  return {PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
+}
+
+absl::string_view Utf8(const py::str& text) {
+  Py_ssize_t size = 0;
+  const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+  if (data == nullptr) throw py::error_already_set();
+  return {data, static_cast<size_t>(size)};
+}
+
+// Set for ever once a job is given up.
+using Flag = std::shared_ptr<std::atomic<bool>>;
+
 // What a call made by Python is given: a look at Python's signals while it waits, where that is
-// this thread's to do.
+// this thread's to do, and at whether its job is given up.
 class Signals {
  public:
-  explicit Signals(unsigned long main_thread)  // NOLINT(google-runtime-int): as Python has it
-      : main_thread_(main_thread) {}
+  Signals(unsigned long main_thread, Flag given_up)  // NOLINT(google-runtime-int): as Python has it
+      : main_thread_(main_thread), given_up_(std::move(given_up)) {}
+
+  // Before each call or read: short ones are not asked while they last.
+  void Check() const {
+    if (given_up_ != nullptr && *given_up_) Raise(Cancelled());
+  }
 
   // Options of the same call, by which Ctrl-C ends it.
   void Watch(CallOptions* options) {
     options->cancelled = [this] {
+      if (given_up_ != nullptr && *given_up_) return true;
       // Python runs signal handlers in the main thread alone.
       if (PyThread_get_thread_ident() != main_thread_) return false;
       const py::gil_scoped_acquire acquire;
@@ -127,10 +131,11 @@ class Signals {
     throw py::error_already_set(raised);
   }
   // Whether there is anything to watch.
-  bool mine() const { return PyThread_get_thread_ident() == main_thread_; }
+  bool mine() const { return given_up_ != nullptr || PyThread_get_thread_ident() == main_thread_; }
 
  private:
   const unsigned long main_thread_;  // NOLINT(google-runtime-int)
+  const Flag given_up_;              // null where no job is
   std::optional<py::error_already_set> raised_;
 };
 
@@ -152,6 +157,7 @@ class PyStream {
   std::unique_ptr<PyMessage> Next() {
     if (stream_ == nullptr) throw py::stop_iteration();
     if (busy_) throw std::runtime_error("another thread is reading this stream");
+    signals_->Check();
     busy_ = true;
     absl::StatusOr<std::optional<std::string>> next;
     {
@@ -228,6 +234,7 @@ class PyExchange {
   typename std::invoke_result_t<F>::value_type Do(const F& what) {
     if (exchange_ == nullptr) Raise(absl::FailedPreconditionError("the stream has ended"));
     if (busy_) throw std::runtime_error("another thread is using this stream");
+    signals_->Check();
     busy_ = true;
     std::invoke_result_t<F> result;
     {
@@ -248,8 +255,9 @@ class PyExchange {
 
 class PyConnection {
  public:
-  explicit PyConnection(std::unique_ptr<Connection> connection)
+  explicit PyConnection(std::shared_ptr<Connection> connection, Flag given_up = nullptr)
       : connection_(std::move(connection)),
+        given_up_(std::move(given_up)),
         main_thread_(py::module_::import("threading")
                          .attr("main_thread")()
                          .attr("ident")
@@ -267,7 +275,8 @@ class PyConnection {
 
   py::bytes Call(const py::str& method, const py::bytes& request, std::optional<double> timeout) {
     CallOptions options = OptionsOf(timeout);
-    Signals signals(main_thread_);
+    Signals signals(main_thread_, given_up_);
+    signals.Check();
     if (signals.mine()) signals.Watch(&options);
     const absl::string_view path = Utf8(method);
     const absl::string_view bytes = BytesOf(request);
@@ -286,7 +295,8 @@ class PyConnection {
   std::unique_ptr<PyStream> Stream(const py::str& method, const py::bytes& request,
                                    std::optional<double> timeout) {
     CallOptions options = OptionsOf(timeout);
-    auto signals = std::make_unique<Signals>(main_thread_);
+    auto signals = std::make_unique<Signals>(main_thread_, given_up_);
+    signals->Check();
     signals->Watch(&options);
     const absl::string_view path = Utf8(method);
     const absl::string_view bytes = BytesOf(request);
@@ -304,7 +314,8 @@ class PyConnection {
 
   std::unique_ptr<PyExchange> Exchange(const py::str& method, std::optional<double> timeout) {
     CallOptions options = OptionsOf(timeout);
-    auto signals = std::make_unique<Signals>(main_thread_);
+    auto signals = std::make_unique<Signals>(main_thread_, given_up_);
+    signals->Check();
     signals->Watch(&options);
     const absl::string_view path = Utf8(method);
     const std::shared_ptr<Connection> connection = connection_;
@@ -327,6 +338,17 @@ class PyConnection {
     connection_->Close();
   }
 
+  std::unique_ptr<PyConnection> Job() const {
+    return std::make_unique<PyConnection>(connection_, std::make_shared<std::atomic<bool>>(false));
+  }
+
+  void GiveUp() {
+    if (given_up_ == nullptr) Raise(absl::FailedPreconditionError("the connection is of no job"));
+    *given_up_ = true;
+  }
+
+  std::unique_ptr<Calls> NewCalls() const { return std::make_unique<Calls>(connection_); }
+
   py::str Target() const { return ToText(connection_->Target()); }
   bool closed() const { return closed_ || TheModule().exiting; }
   const std::shared_ptr<Connection>& connection() const { return connection_; }
@@ -338,18 +360,8 @@ class PyConnection {
     return options;
   }
 
-  static absl::string_view BytesOf(const py::bytes& bytes) {
-    return {PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
-  }
-
-  static absl::string_view Utf8(const py::str& text) {
-    Py_ssize_t size = 0;
-    const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
-    if (data == nullptr) throw py::error_already_set();
-    return {data, static_cast<size_t>(size)};
-  }
-
   std::shared_ptr<Connection> connection_;
+  const Flag given_up_;
   const unsigned long main_thread_;  // NOLINT(google-runtime-int): as Python has it
   bool closed_ = false;
 };
@@ -419,13 +431,7 @@ std::unique_ptr<PyConnection> PyOpen(const std::string& path, bool create, bool 
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Connections to records: bytes in, bytes out.";
-  TheModule().call_error = PyErr_NewExceptionWithDoc(
-      "detente._core.CallError",
-      "A call failed: its gRPC code, its message, and the serialized google.rpc.Status.", nullptr,
-      nullptr);
-  if (TheModule().call_error == nullptr) throw py::error_already_set();
-  m.attr("CallError") = py::handle(TheModule().call_error);
-
+  BindCallError(m);
   py::class_<PyConnection>(m, "Connection", py::is_final(),
                            "A server or an open store; any thread may call. After os.fork() it "
                            "fails in the child.")
@@ -440,6 +446,10 @@ PYBIND11_MODULE(_core, m) {
       .def("exchange", &PyConnection::Exchange, py::arg("method"), py::arg("timeout") = py::none(),
            "Opens a method that streams both ways. timeout in seconds, of the whole; None is none.")
       .def("close", &PyConnection::Close, "Ends the calls of other threads, and the connection.")
+      .def("job", &PyConnection::Job,
+           "The same connection for one job, all of whose calls and streams give_up() ends.")
+      .def("give_up", &PyConnection::GiveUp, "Ends the calls of this job, now and later.")
+      .def("calls", &PyConnection::NewCalls, "Calls for an event loop.")
       .def_property_readonly("target", &PyConnection::Target)
       .def_property_readonly("closed", &PyConnection::closed)
       .def("__repr__", [](const PyConnection& self) {
@@ -480,6 +490,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("open", &PyOpen, py::arg("path"), py::kw_only(), py::arg("create") = false,
         py::arg("read_only") = false, py::arg("actor") = "",
         "Opens a store, a file or :memory:, in this process.");
+  BindCalls(m);
   BindDates(m);
   BindFilters(m);
   BindRows(m);

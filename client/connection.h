@@ -59,6 +59,13 @@ class Connection {
   virtual absl::StatusOr<std::string> Call(absl::string_view method, absl::string_view request,
                                            const CallOptions& options) = 0;
 
+  // Begins a call and returns. `done` is told once how it ended, by a thread of the connection that
+  // it must not block, or by this one where the call can't begin. What is returned cancels the
+  // call, at any time and from any thread. options.cancelled is not asked.
+  virtual std::function<void()> Start(absl::string_view method, absl::string_view request,
+                                      const CallOptions& options,
+                                      std::function<void(absl::StatusOr<std::string>)> done) = 0;
+
   // Opens a method that streams its response. options.timeout is that of the whole stream, by
   // default none; options.cancelled is asked while Next waits.
   virtual absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
@@ -69,7 +76,8 @@ class Connection {
   virtual absl::StatusOr<std::unique_ptr<MessageExchange>> Exchange(absl::string_view method,
                                                                     const CallOptions& options) = 0;
 
-  // Ends the calls and streams of other threads with CANCELLED and returns when they are over.
+  // Ends the calls and streams of other threads, and started calls, with CANCELLED and returns when
+  // they are over.
   // Calls made later fail with FAILED_PRECONDITION. Idempotent.
   virtual void Close() = 0;
 

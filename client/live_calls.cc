@@ -6,8 +6,8 @@
 
 namespace detente {
 
-LiveCalls::Scope::Scope(LiveCalls& calls, std::function<void()> cancel)
-    : calls_(calls), cancel_(std::move(cancel)) {
+LiveCalls::Scope::Scope(LiveCalls& calls, std::function<void()> cancel, std::thread::id thread)
+    : calls_(calls), cancel_(std::move(cancel)), thread_(thread) {
   const std::lock_guard lock(calls_.mutex_);
   if (calls_.closed()) return;
   entered_ = true;

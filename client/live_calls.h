@@ -21,11 +21,12 @@ inline constexpr absl::Duration kCancelInterval = absl::Milliseconds(50);
 // Thread-safe.
 class LiveCalls {
  public:
-  // One call, on the stack of the thread that makes it. `cancel` ends it, from any thread, and must
-  // not block.
+  // One call, on the stack of the thread that makes it; of one that was started and that no thread
+  // waits for, `thread` is none. `cancel` ends it, from any thread, and must not block.
   class Scope {
    public:
-    Scope(LiveCalls& calls, std::function<void()> cancel);
+    Scope(LiveCalls& calls, std::function<void()> cancel,
+          std::thread::id thread = std::this_thread::get_id());
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -37,7 +38,7 @@ class LiveCalls {
     friend class LiveCalls;
     LiveCalls& calls_;
     const std::function<void()> cancel_;
-    const std::thread::id thread_ = std::this_thread::get_id();
+    const std::thread::id thread_;
     bool entered_ = false;
   };
 

@@ -1,12 +1,15 @@
 #include "detente/client/local.h"
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "access/actor.h"
@@ -14,6 +17,7 @@
 #include "detente/client/fork.h"
 #include "detente/client/live_calls.h"
 #include "error/error.h"
+#include "executor/executor.h"
 #include "proto_files.h"
 
 namespace detente {
@@ -87,7 +91,13 @@ struct State {
   LiveCalls calls;
   std::mutex closing;
   std::shared_ptr<api::Instance> instance;  // written by Close, under `closing`, with no call live
+  std::mutex starting;
+  std::unique_ptr<Executor> executor;  // of started calls; under `starting`
 };
+
+// Threads for the calls that are started. Reads are bound by the processor, and the writes of all
+// these threads are committed together.
+constexpr int kThreads = 8;
 
 using Shape = api::HandlerTable::Shape;
 
@@ -358,6 +368,39 @@ class LocalConnection final : public Connection {
     return EndOf(*state_, result.status(), cancellation.by_caller());
   }
 
+  std::function<void()> Start(absl::string_view method, absl::string_view request,
+                              const CallOptions& options,
+                              std::function<void(absl::StatusOr<std::string>)> done) override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) {
+      done(status);
+      return [] {};
+    }
+    auto cancelled = std::make_shared<std::atomic<bool>>(false);
+    // The time that it waits for a thread counts too.
+    const absl::Time deadline = absl::Now() + options.timeout.value_or(absl::InfiniteDuration());
+    absl::AnyInvocable<void()> task = [this, cancelled, deadline, done,
+                                       method = std::string(method),
+                                       request = std::string(request)] {
+      CallOptions waited;
+      waited.cancelled = [&cancelled] { return cancelled->load(std::memory_order_relaxed); };
+      if (deadline != absl::InfiniteFuture()) waited.timeout = deadline - absl::Now();
+      if (*cancelled) return done(Cancelled());
+      if (state_->calls.closed()) return done(ClosedDuring());
+      done(Call(method, request, waited));
+    };
+    std::unique_lock lock(state_->starting);
+    if (state_->calls.closed()) {
+      lock.unlock();
+      done(ClosedBefore());
+      return [] {};
+    }
+    if (state_->executor == nullptr) {
+      state_->executor = std::make_unique<Executor>(kThreads, SIZE_MAX);
+    }
+    state_->executor->Submit(task);
+    return [cancelled] { *cancelled = true; };
+  }
+
   absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
                                                         absl::string_view request,
                                                         const CallOptions& options) override {
@@ -386,6 +429,12 @@ class LocalConnection final : public Connection {
     if (!CheckEpoch(epoch_).ok()) return;
     state_->calls.Close();
     const std::lock_guard lock(state_->closing);
+    std::unique_ptr<Executor> executor;
+    {
+      const std::lock_guard starting(state_->starting);
+      executor.swap(state_->executor);
+    }
+    executor.reset();  // tells those that wait that it is closed
     state_->instance.reset();
   }
 

@@ -6,6 +6,7 @@
 //   detente::Client client(connection);
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,10 @@ class MockConnection : public Connection {
  public:
   MOCK_METHOD(absl::StatusOr<std::string>, Call,
               (absl::string_view method, absl::string_view request, const CallOptions& options),
+              (override));
+  MOCK_METHOD(std::function<void()>, Start,
+              (absl::string_view method, absl::string_view request, const CallOptions& options,
+               std::function<void(absl::StatusOr<std::string>)> done),
               (override));
   MOCK_METHOD(absl::StatusOr<std::unique_ptr<MessageStream>>, Stream,
               (absl::string_view method, absl::string_view request, const CallOptions& options),

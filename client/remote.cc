@@ -22,8 +22,7 @@
 #include "access/actor.h"
 #include "detente/client/fork.h"
 #include "detente/client/live_calls.h"
-#include "error/error.h"
-#include "google/rpc/status.pb.h"
+#include "detente/client/remote_state.h"
 
 namespace detente {
 namespace {
@@ -123,83 +122,6 @@ grpc::ChannelArguments ChannelArguments(bool loopback, int attempts) {
   return arguments;
 }
 
-grpc::ByteBuffer ToBuffer(absl::string_view bytes) {
-  const grpc::Slice slice(bytes.data(), bytes.size());
-  return grpc::ByteBuffer(&slice, 1);
-}
-
-absl::StatusOr<std::string> ToString(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  if (!buffer.Valid() || !buffer.Dump(&slices).ok()) {
-    return absl::InternalError("the response can't be decompressed");
-  }
-  std::string bytes;
-  bytes.reserve(buffer.Length());
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  return bytes;
-}
-
-struct State {
-  State(absl::string_view target, std::shared_ptr<grpc::Channel> channel,
-        const ConnectOptions& options)
-      : target(target),
-        authorization(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
-        actor(access::EncodeActor(options.actor)),
-        timeout(options.timeout),
-        channel(std::move(channel)) {}
-
-  std::shared_ptr<grpc::Channel> Channel() {
-    const std::lock_guard lock(mutex);
-    return channel;
-  }
-
-  // A channel that lives on keeps its sockets, and a server that drains waits for them.
-  void Disconnect() {
-    const std::lock_guard lock(mutex);
-    channel = nullptr;
-  }
-
-  const std::string target;
-  const std::string authorization;
-  const std::string actor;  // encoded
-  const absl::Duration timeout;
-  std::mutex mutex;
-  std::shared_ptr<grpc::Channel> channel;  // under mutex; null once closed
-  LiveCalls calls;
-};
-
-// What the server said, or gRPC.
-absl::Status ToStatus(const State& state, const grpc::Status& result) {
-  const auto code = static_cast<absl::StatusCode>(result.error_code());
-  google::rpc::Status details;
-  if (!result.error_details().empty() && details.ParseFromString(result.error_details()) &&
-      details.code() == static_cast<int>(code)) {
-    return FromRpcStatus(details);
-  }
-  // From gRPC or a proxy, not from the server: which one it was helps more than what it says.
-  return absl::Status(code, absl::StrCat(state.target, ": ", result.error_message()));
-}
-
-// How a call has ended that may have been cancelled.
-absl::Status EndOf(const State& state, const grpc::Status& result, bool cancelled) {
-  if (result.error_code() == grpc::StatusCode::CANCELLED) {
-    if (cancelled) return Cancelled();
-    if (state.calls.closed()) return ClosedDuring();
-  }
-  return ToStatus(state, result);
-}
-
-void SetUp(const State& state, std::optional<absl::Duration> timeout,
-           grpc::ClientContext* context) {
-  if (timeout.has_value() && *timeout != absl::InfiniteDuration()) {
-    context->set_deadline(absl::ToChronoTime(absl::Now() + *timeout));
-  }
-  if (!state.authorization.empty()) context->AddMetadata("authorization", state.authorization);
-  if (!state.actor.empty()) context->AddMetadata(access::kActorMetadata, state.actor);
-}
-
 // Waits for the one operation under way, and says how it went; `cancelled` is set if the caller
 // cancelled the call.
 bool Await(grpc::CompletionQueue& queue, grpc::ClientContext& context, const CallOptions& options,
@@ -221,7 +143,7 @@ bool Await(grpc::CompletionQueue& queue, grpc::ClientContext& context, const Cal
 // Either a stream, whose one request is sent at the first read, or an exchange.
 class RemoteStream final : public MessageStream, public MessageExchange, public LiveCalls::Idle {
  public:
-  RemoteStream(std::shared_ptr<State> state, absl::string_view method,
+  RemoteStream(std::shared_ptr<RemoteState> state, absl::string_view method,
                std::optional<absl::string_view> request, const CallOptions& options)
       : state_(std::move(state)), options_(options) {
     if (request.has_value()) request_ = ToBuffer(*request);
@@ -320,7 +242,7 @@ class RemoteStream final : public MessageStream, public MessageExchange, public 
   }
 
   const int64_t epoch_ = ForkEpoch();
-  std::shared_ptr<State> state_;
+  std::shared_ptr<RemoteState> state_;
   const CallOptions options_;
   std::optional<grpc::ByteBuffer> request_;  // of a stream, until it is sent
   bool cancelled_ = false;
@@ -331,7 +253,7 @@ class RemoteConnection final : public Connection {
  public:
   RemoteConnection(absl::string_view target, std::shared_ptr<grpc::Channel> channel,
                    const ConnectOptions& options)
-      : state_(std::make_shared<State>(target, std::move(channel), options)) {}
+      : state_(std::make_shared<RemoteState>(target, std::move(channel), options)) {}
 
   ~RemoteConnection() override {
     if (CheckEpoch(epoch_).ok()) {
@@ -344,7 +266,7 @@ class RemoteConnection final : public Connection {
   absl::StatusOr<std::string> Call(absl::string_view method, absl::string_view request,
                                    const CallOptions& options) override {
     if (absl::Status status = CheckEpoch(epoch_); !status.ok()) return status;
-    State& state = *state_;
+    RemoteState& state = *state_;
     grpc::ClientContext context;
     SetUp(state, options.timeout.value_or(state.timeout), &context);
     const LiveCalls::Scope scope(state.calls, [&context] { context.TryCancel(); });
@@ -369,6 +291,16 @@ class RemoteConnection final : public Connection {
     }
     if (result.ok()) return ToString(response);
     return EndOf(state, result, cancelled);
+  }
+
+  std::function<void()> Start(absl::string_view method, absl::string_view request,
+                              const CallOptions& options,
+                              std::function<void(absl::StatusOr<std::string>)> done) override {
+    if (absl::Status status = CheckEpoch(epoch_); !status.ok()) {
+      done(status);
+      return [] {};
+    }
+    return StartCall(state_, method, request, options, std::move(done));
   }
 
   absl::StatusOr<std::unique_ptr<MessageStream>> Stream(absl::string_view method,
@@ -403,7 +335,7 @@ class RemoteConnection final : public Connection {
   }
 
   const int64_t epoch_ = ForkEpoch();
-  std::shared_ptr<State> state_;
+  std::shared_ptr<RemoteState> state_;
 };
 
 constinit OneProcess grpc_process("has connected to a server");

@@ -10,6 +10,7 @@ import argparse
 import difflib
 import sys
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent.parent / "bindings" / "detente"
 HEADER = "# Written by proto/generate_stubs.py; edit that.\n# ruff: noqa\n"
@@ -26,18 +27,11 @@ def stubs() -> dict[Path, str]:
         f"from {module} import {name} as {name}\n" for name, module in sorted(_exported().items())
     )
     resources = sorted(_contract.resources().values(), key=lambda r: r.collection)
-    classes = ""
-    for base, kind, about in (
+    readers, collections = (
         ("Readers", "Reader", "a view"),
         ("Collections", "Collection", "a database"),
-        ("Batches", "BatchCollection", "a batch"),
-    ):
-        classes += f"\nclass {base}:\n"
-        classes += f'    """The collections of {about}."""\n\n'
-        for resource in resources:
-            message = f"{resource.message.__module__.rpartition('.')[2]}.{resource.type_name}"
-            classes += f"    @property\n    def {resource.collection}(self) -> "
-            classes += f"{kind}[{message}]: ...\n"
+    )
+    batches = ("Batches", "BatchCollection", "a batch")
     imports = "".join(
         f"from detente.v1 import {resource.message.__module__.rpartition('.')[2]}\n"
         for resource in sorted(resources, key=lambda r: r.message.__module__)
@@ -51,9 +45,28 @@ def stubs() -> dict[Path, str]:
         PACKAGE / "_collections.pyi": (
             f"{HEADER}from detente.collection import Collection\n"
             "from detente.database import BatchCollection\n"
-            f"from detente.reader import Reader\n{imports}{classes}"
+            f"from detente.reader import Reader\n{imports}"
+            f"{_classes(resources, '', readers, collections, batches)}"
+        ),
+        PACKAGE / "aio" / "_collections.pyi": (
+            f"{HEADER}from detente.aio.collection import AsyncCollection\n"
+            f"from detente.aio.reader import AsyncReader\n{imports}"
+            f"{_classes(resources, 'Async', readers, collections)}"
         ),
     }
+
+
+def _classes(resources: list[Any], prefix: str, *bases: tuple[str, str, str]) -> str:
+    """The bases, each with a property for each collection."""
+    classes = ""
+    for base, kind, about in bases:
+        classes += f"\nclass {base}:\n"
+        classes += f'    """The collections of {about}."""\n\n'
+        for resource in resources:
+            message = f"{resource.message.__module__.rpartition('.')[2]}.{resource.type_name}"
+            classes += f"    @property\n    def {resource.collection}(self) -> "
+            classes += f"{prefix}{kind}[{message}]: ...\n"
+    return classes
 
 
 def _exported() -> dict[str, str]:

@@ -46,6 +46,15 @@ from detente.reader import Reader
 if TYPE_CHECKING:
     from detente import v1 as v1
     from detente._messages import *  # noqa: F403
+    from detente.aio import AsyncBatch as AsyncBatch
+    from detente.aio import AsyncCollection as AsyncCollection
+    from detente.aio import AsyncDatabase as AsyncDatabase
+    from detente.aio import AsyncListing as AsyncListing
+    from detente.aio import AsyncReader as AsyncReader
+    from detente.aio import AsyncRecordList as AsyncRecordList
+    from detente.aio import AsyncView as AsyncView
+    from detente.aio import connect_async as connect_async
+    from detente.aio import open_async as open_async
     from detente.dates import Date as Date
     from detente.filters import Filter as Filter
     from detente.records import from_dict as from_dict
@@ -86,10 +95,19 @@ __all__ = [
     "open",
 ]
 
-_LATE = {  # what they import takes time: the C++ module, YAML
+_LATE = {  # what they import takes time: the C++ module, YAML, asyncio
+    "AsyncBatch": "detente.aio",
+    "AsyncCollection": "detente.aio",
+    "AsyncDatabase": "detente.aio",
+    "AsyncListing": "detente.aio",
+    "AsyncReader": "detente.aio",
+    "AsyncRecordList": "detente.aio",
+    "AsyncView": "detente.aio",
     "Date": "detente.dates",
     "Filter": "detente.filters",
+    "connect_async": "detente.aio",
     "from_dict": "detente.records",
+    "open_async": "detente.aio",
     "to_dict": "detente.records",
 }
 

@@ -44,6 +44,10 @@ class Session:
         except self.failure as error:
             raise errors.from_status(error.code, error.message, error.details) from None
 
+    def close(self) -> None:
+        """Ends the connection, and the calls of other threads."""
+        self.connection.close()
+
     @contextmanager
     def exchange(self, method: Method) -> Iterator["Exchange"]:
         """Messages both ways, while the block runs."""

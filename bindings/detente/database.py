@@ -314,7 +314,7 @@ class Database(_Reading, Collections, Loads):
 
     def close(self) -> None:
         """Ends the connection; calls in other threads end with `CancelledError`."""
-        self._session.connection.close()
+        self._session.close()
 
     @property
     def closed(self) -> bool:

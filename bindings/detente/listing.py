@@ -139,22 +139,18 @@ class RecordList(Listing[R]):
         >>> db.releases.list().limit(10)
     """
 
-    def __init__(
-        self,
-        session: Session,
-        method: Method,
-        request: Message,
-        collection: str,
-        until: int | None = None,
-    ) -> None:
-        super().__init__(session, method, request, collection)
-        self._until = until  # records changed later are left out
+    # A call whose answer has a revision: records that were changed later are left out.
+    _until: tuple[Method, Any] | None = None
 
-    def _items(self, response: Any) -> Iterable[R]:
-        records: Iterable[Any] = getattr(response, self._field)
-        if self._until is not None:
-            return [record for record in records if record.revision <= self._until]
-        return records
+    def _pages(self) -> Iterator[Any]:
+        until = self._session.call(*self._until).revision if self._until is not None else None
+        for response in super()._pages():
+            if until is not None:
+                records = getattr(response, self._field)
+                kept = [record for record in records if record.revision <= until]
+                del records[:]
+                records.extend(kept)
+            yield response
 
     def one(self) -> R:
         """The only record.
@@ -188,7 +184,10 @@ class RecordList(Listing[R]):
             # Of revisions there are few, and nobody counts them.
             counted._request.read_mask.paths[:] = ["name", "revision"]
             counted._request.page_size = _PAGE_LIMIT
-            return sum(1 for _ in counted)
+            number = 0
+            for _ in counted:
+                number += 1
+            return number
         counted._request.read_mask.paths[:] = ["name"]
         counted._request.page_size = 1
         counted._request.return_total_size = True

@@ -234,16 +234,15 @@ class Reader(Generic[R]):
         )
         if read_mask is not None:
             request.read_mask.paths.extend(paths("read_mask", read_mask))
-        until = None
+        found: RecordList[R] = RecordList(
+            self._session, self._resource.revisions, request, self._resource.collection
+        )
         if self._at is not None:
             if read_mask is not None:
                 request.read_mask.paths.append("revision")
-            newest = self._resource.list.request(page_size=1)
-            newest.at.CopyFrom(self._at)
-            until = self._session.call(self._resource.list, newest).revision
-        return RecordList(
-            self._session, self._resource.revisions, request, self._resource.collection, until
-        )
+            found._until = (self._resource.list, self._resource.list.request(page_size=1))
+            found._until[1].at.CopyFrom(self._at)
+        return found
 
     def evidence(self, record: R | str, *fields: str) -> "RecordEvidence":
         """Who supports and who contradicts a record, field by field.

@@ -100,7 +100,9 @@ class Hits(Listing[Hit]):
         """
         found: list[Any] = []
         left = self._limit
-        for response in self._pages() if left != 0 else ():
+        if left == 0:
+            return found
+        for response in self._pages():
             names = [hit.name for hit in response.hits]
             if left is not None:
                 names = names[: left - len(found)]

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "api/handler_table.h"
-#include "rpc/executor.h"
+#include "executor/executor.h"
 #include "rpc/wire.h"
 
 namespace detente::rpc {

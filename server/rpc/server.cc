@@ -24,8 +24,8 @@
 #include "absl/time/clock.h"
 #include "access/actor.h"
 #include "error/error.h"
+#include "executor/executor.h"
 #include "rpc/exchange_call.h"
-#include "rpc/executor.h"
 #include "rpc/wire.h"
 
 namespace detente::rpc {

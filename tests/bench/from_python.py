@@ -1,5 +1,6 @@
-"""What a program in Python sees: the import, and Get embedded and remote."""
+"""What a program in Python sees: the import, and Get embedded and remote, by itself and awaited."""
 
+import asyncio
 import pathlib
 import shutil
 import sqlite3
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import detente
 import grpc
@@ -18,6 +19,7 @@ from servers import BUILD, serve
 
 STARTS = 15
 RECORDS = 1_000
+IN_FLIGHT = 1_000
 COLUMNS = "id, since, delete_time, record"
 GET = "/detente.v1.ReleaseService/GetRelease"
 
@@ -34,6 +36,40 @@ def us_a_call(get: Callable[[int], object], calls: int) -> float:
     for i in range(calls):
         get(i * 7919 % RECORDS)
     return (time.perf_counter() - start) * 1e6 / calls
+
+
+async def us_a_call_of_many(get: Callable[[int], Awaitable[object]], calls: int) -> float:
+    """As `us_a_call`, with IN_FLIGHT of them at a time."""
+    start = time.perf_counter()
+    for first in range(0, calls, IN_FLIGHT):
+        await asyncio.gather(*(get(i * 7919 % RECORDS) for i in range(first, first + IN_FLIGHT)))
+    return (time.perf_counter() - start) * 1e6 / calls
+
+
+async def measure_async(
+    path: pathlib.Path, address: str, rounds: int, us: dict[str, list[float]]
+) -> None:
+    get_request = release_service_pb2.GetReleaseRequest
+    async with (
+        await detente.open_async(path) as db,
+        await detente.connect_async(address) as remote,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        stub = channel.unary_unary(
+            GET, get_request.SerializeToString, release_pb2.Release.FromString
+        )
+        gets: dict[str, Callable[[int], Awaitable[object]]] = {
+            "async embedded": lambda i: db.releases.get(f"r-{i}"),
+            "async remote": lambda i: remote.releases.get(f"r-{i}"),
+            "grpc.aio": lambda i: stub(get_request(name=f"releases/r-{i}")),
+        }
+        for label, get in gets.items():
+            for i in range(RECORDS):
+                right = made_up.check_equal(await get(i), i)  # type: ignore[arg-type]
+                check(right, f"{label}: not the record that was written")
+        for _ in range(rounds):
+            for label, get in gets.items():
+                us.setdefault(label, []).append(await us_a_call_of_many(get, 4 * IN_FLIGHT))
 
 
 def run(rounds: int) -> Result:
@@ -93,6 +129,7 @@ def measure(folder: pathlib.Path, rounds: int) -> Result:
             for label, (get, calls) in gets.items():
                 us[label].append(us_a_call(get, calls))
         rows.close()
+        asyncio.run(measure_async(unread, server.address, rounds, us))
 
     return Result(
         "python",
@@ -107,5 +144,8 @@ def measure(folder: pathlib.Path, rounds: int) -> Result:
             Row("  and protobuf's parse of it", "us", us["parse"]),
             Row("Get remote", "us", us["remote"]),
             Row("  against pip's grpcio", "us", us["remote"], us["grpcio"]),
+            Row(f"Get awaited, {IN_FLIGHT:,} at once, remote", "us", us["async remote"]),
+            Row("  against pip's grpc.aio", "us", us["async remote"], us["grpc.aio"]),
+            Row("  embedded", "us", us["async embedded"]),
         ],
     )

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cstdio>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -243,6 +245,44 @@ TEST_P(CongruenceTest, HistoryAndRollback) {
 TEST_P(CongruenceTest, ACallOnAClosedConnection) {
   client_->connection().Close();
   EXPECT_EQ(client_->Get<v1::Person>("a").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_P(CongruenceTest, StartedCallsEndOnce) {
+  constexpr size_t kCalls = 100;
+  std::mutex mutex;
+  std::vector<absl::Status> ended;
+  const auto start = [&](size_t i) {
+    v1::CreatePersonRequest request;
+    request.mutable_person()->set_display_name("Test Person");
+    request.set_person_id(absl::StrCat("p", i));
+    return client_->connection().Start("/detente.v1.PersonService/CreatePerson",
+                                       request.SerializeAsString(), {},
+                                       [&](const absl::StatusOr<std::string>& result) {
+                                         const std::lock_guard lock(mutex);
+                                         ended.push_back(result.status());
+                                       });
+  };
+  for (size_t i = 0; i < kCalls; ++i) start(i);
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return ended.size();
+  };
+  while (count() < kCalls) absl::SleepFor(absl::Milliseconds(1));
+  for (const absl::Status& status : ended) EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(ListNames({.filter = "display_name = \"Test Person\""}).size(), kCalls);
+
+  ended.clear();
+  std::vector<std::function<void()>> cancel;
+  for (size_t i = kCalls; i < 2 * kCalls; ++i) cancel.push_back(start(i));
+  cancel[kCalls / 2]();
+  client_->connection().Close();
+  EXPECT_EQ(ended.size(), kCalls);  // none is under way any more
+  for (const absl::Status& status : ended) {
+    EXPECT_TRUE(status.ok() || absl::IsCancelled(status)) << status;
+  }
+  start(0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(ended.back())) << ended.back();
+  for (const auto& late : cancel) late();
 }
 
 TEST_P(CongruenceTest, ClosedWhileThreadsReadAndWrite) {

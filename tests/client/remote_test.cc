@@ -9,8 +9,12 @@
 
 #include <atomic>
 #include <fstream>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -233,6 +237,46 @@ TEST(RemoteTest, CloseEndsTheCallsOfOtherThreads) {
   EXPECT_EQ(connection->Call(kEcho, "", {}).status().code(), absl::StatusCode::kFailedPrecondition);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(ended, 8);
+}
+
+TEST(RemoteTest, AStartedCallEndsOnce) {
+  ByteServer server(Echo);
+  const auto connection = ConnectOrDie(server.target());
+  std::mutex mutex;
+  std::map<std::string, std::vector<absl::StatusOr<std::string>>> ended;
+  const auto start = [&](const char* what, const char* method, const CallOptions& options) {
+    return connection->Start(method, what, options, [&, what](absl::StatusOr<std::string> result) {
+      const std::lock_guard lock(mutex);
+      ended[what].push_back(std::move(result));
+    });
+  };
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return ended.size();
+  };
+  const std::function<void()> echoed = start("echo", kEcho, {});
+  start("late", kHang, {.timeout = absl::Milliseconds(50)});
+  const std::function<void()> cancel = start("cancelled", kHang, {});
+  cancel();
+  cancel();
+  while (count() < 3) absl::SleepFor(absl::Milliseconds(1));
+  echoed();  // it has ended
+  start("closed", kHang, {});
+  connection->Close();
+  start("after", kEcho, {});
+  ASSERT_EQ(ended["echo"].size(), 1);
+  EXPECT_EQ(ended["echo"][0].value(), "echo");
+  for (const auto& [what, code, text] :
+       std::vector<std::tuple<const char*, absl::StatusCode, const char*>>{
+           {"late", absl::StatusCode::kDeadlineExceeded, ""},
+           {"cancelled", absl::StatusCode::kCancelled, "caller"},
+           {"closed", absl::StatusCode::kCancelled, "was closed"},
+           {"after", absl::StatusCode::kFailedPrecondition, "closed"}}) {
+    ASSERT_EQ(ended[what].size(), 1) << what;
+    const absl::Status status = ended[what][0].status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+  }
 }
 
 TEST(RemoteTest, ClosedFromWithinACall) {

@@ -3,6 +3,7 @@
 import itertools
 import os
 import pathlib
+import select
 import signal
 import socket
 import subprocess
@@ -136,6 +137,46 @@ def test_timeout(silence: str) -> None:
             connection.call(GET, b"", timeout)
         assert caught.value.code == DEADLINE_EXCEEDED
     assert 0.25 < time.monotonic() - start < 5
+
+
+# --- for an event loop --------------------------------------------------------------------------
+
+
+def test_calls_are_started_and_fetched_when_they_have_ended(store: _core.Connection) -> None:
+    made = create(store, "a")
+    calls = store.calls()
+    assert repr(calls) == "<detente._core.Calls>"
+    numbers = [calls.start(GET, get_request(f"releases/{name}")) for name in ("a", "none")]
+    assert len(set(numbers)) == 2
+    ended: dict[int, bytes | _core.CallError] = {}
+    while len(ended) < 2:
+        assert select.select([calls], [], [], 10)[0]
+        ended.update(calls.ended())
+    assert select.select([calls], [], [], 0)[0] == []
+    assert calls.ended() == []
+    answer, failure = (ended[number] for number in numbers)
+    assert isinstance(answer, bytes)
+    assert release_pb2.Release.FromString(answer) == made
+    assert isinstance(failure, _core.CallError)
+    assert failure.code == NOT_FOUND
+    calls.cancel(numbers[0])  # has ended
+    calls.cancel(-1)
+
+
+def test_a_job_is_given_up(store: _core.Connection) -> None:
+    create(store, "a")
+    job, other = store.job(), store.job()
+    assert job.call(GET, get_request("releases/a"))
+    job.give_up()
+    with pytest.raises(_core.CallError, match="caller cancelled") as caught:
+        job.call(GET, get_request("releases/a"))
+    assert caught.value.code == CANCELLED
+    with pytest.raises(_core.CallError):
+        job.stream("/detente.v1.RowService/ReadRows", b"")
+    assert other.call(GET, get_request("releases/a"))
+    assert store.call(GET, get_request("releases/a"))
+    with pytest.raises(_core.CallError, match="no job"):
+        store.give_up()
 
 
 # --- threads ------------------------------------------------------------------------------------

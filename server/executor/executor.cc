@@ -1,8 +1,8 @@
-#include "rpc/executor.h"
+#include "executor/executor.h"
 
 #include <utility>
 
-namespace detente::rpc {
+namespace detente {
 
 Executor::Executor(int threads, size_t max_waiting) : max_waiting_(max_waiting) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
@@ -53,4 +53,4 @@ void Executor::Run() {
   }
 }
 
-}  // namespace detente::rpc
+}  // namespace detente

@@ -1,4 +1,4 @@
-// The threads that do store work: never gRPC's own.
+// The threads that do store work: never gRPC's own, nor an event loop's.
 #pragma once
 
 #include <condition_variable>
@@ -9,7 +9,7 @@
 
 #include "absl/functional/any_invocable.h"
 
-namespace detente::rpc {
+namespace detente {
 
 class Executor {
  public:
@@ -35,4 +35,4 @@ class Executor {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace detente::rpc
+}  // namespace detente
