@@ -33,7 +33,7 @@ void HoldsOne(sqlite3_context* context, int, sqlite3_value** arguments) {
 absl::Status AddHoldsOne(Connection& db) {
   const int code = sqlite3_create_function_v2(db.db(), "holds_one", 2, SQLITE_UTF8, nullptr,
                                               HoldsOne, nullptr, nullptr, nullptr);
-  return code == SQLITE_OK ? absl::OkStatus() : StoreError(code, "read", sqlite3_errmsg(db.db()));
+  return code == SQLITE_OK ? absl::OkStatus() : StoreError(code, "read", db.db());
 }
 
 absl::Status SqliteSession::Containing(absl::string_view collection,

@@ -115,7 +115,7 @@ absl::Status SqliteSession::AddFunctions() {
     const int code = sqlite3_create_function_v2(db_.db(), function.name, function.arguments,
                                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC, &run_,
                                                 function.call, nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db_.db()));
+    if (code != SQLITE_OK) return StoreError(code, "read", db_.db());
   }
   return absl::OkStatus();
 }
