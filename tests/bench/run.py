@@ -9,6 +9,7 @@ import shutil
 import sys
 
 import batch_write
+import connections
 import frames
 import from_python
 import get
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "query": query.run,
     "frames": frames.run,
     "python": from_python.run,
+    "connections": connections.run,
 }
 
 
