@@ -68,7 +68,7 @@ build() {
 }
 say "build: deploy/Dockerfile"
 # The stage that compiles keeps its times, by which ccache knows the compiler. Then every file and the image itself
-# are as of 1970: the same tree gives the same image.
+# are as of 1970: the same tree gives the same layers.
 build --target build >/dev/null
 build --timestamp 0 --tag $image --label "org.opencontainers.image.version=$version" \
   --label "org.opencontainers.image.revision=$revision" >build/image/id
