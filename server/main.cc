@@ -1,12 +1,14 @@
 // The process: flags, one line when ready, signals, drain.
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -22,6 +24,7 @@
 #include "absl/time/time.h"
 #include "api/instance.h"
 #include "proto_files.h"
+#include "rpc/health.h"
 #include "rpc/server.h"
 
 ABSL_FLAG(std::string, listen, "localhost:7400",
@@ -38,6 +41,9 @@ ABSL_FLAG(int32_t, head_cache_mb, 256, "Memory for the newest versions of record
 ABSL_FLAG(int32_t, column_cache_mb, 512, "Memory for records as columns (ReadRows), in MiB.");
 ABSL_FLAG(absl::Duration, drain, absl::Seconds(8),
           "How long calls in flight may take to end after SIGTERM or SIGINT.");
+ABSL_FLAG(bool, check_health, false,
+          "Start no server: ask the one at --listen whether it serves, for 3 s at most; exit with "
+          "0 if it does, with 1 if not.");
 
 namespace {
 
@@ -88,6 +94,25 @@ std::vector<char*> ParseFlags(int argc, char** argv) {
   return rest;
 }
 
+// A connection needs a file. Shells and service managers set a low limit for programs that use
+// select(), which nothing here does.
+void RaiseFileLimit() {
+  constexpr rlim_t kFew = 4'096;
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (limit.rlim_cur < limit.rlim_max) {
+    const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  }
+  if (limit.rlim_cur < kFew) {
+    std::fprintf(stderr,
+                 "detente-server: at most %llu files may be open, fewer than %llu: connections "
+                 "beyond that are closed; raise the hard limit (ulimit -Hn, LimitNOFILE=)\n",
+                 static_cast<unsigned long long>(limit.rlim_cur),
+                 static_cast<unsigned long long>(kFew));
+  }
+}
+
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "detente-server: %s\n", std::string(status.message()).c_str());
   return 1;
@@ -116,6 +141,13 @@ int main(int argc, char** argv) {
 
   // Debian's absl looks for deadlocks at every lock that gRPC takes, and aborts if it finds one.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+
+  if (absl::GetFlag(FLAGS_check_health)) {
+    const absl::Status health =
+        detente::rpc::CheckHealth(absl::GetFlag(FLAGS_listen), absl::Seconds(3));
+    return health.ok() ? 0 : Fail(health);
+  }
+  RaiseFileLimit();
 
   // Before any thread starts: all inherit the mask, so that only the waiter below gets the signals.
   sigset_t signals;

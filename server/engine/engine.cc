@@ -456,7 +456,8 @@ void Engine::WriteGroup(std::vector<Waiting> group) {
     answer.result = Apply(request, revision + 1, std::max(now, time + 1), &answer.committed);
     status = answer.committed ? writer->EndCommit() : writer->UndoCommit();
     // After some errors SQLite has rolled back by itself: then the first error is the one to tell.
-    if (!status.ok() && ReasonOf(answer.result.status()) == v1::STORE_UNAVAILABLE) {
+    const v1::ErrorReason reason = ReasonOf(answer.result.status());
+    if (!status.ok() && (reason == v1::STORE_UNAVAILABLE || reason == v1::STORE_FULL)) {
       status = answer.result.status();
     }
     if (answer.committed) {

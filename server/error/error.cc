@@ -136,6 +136,12 @@ absl::Status QueueFull(absl::string_view queue, absl::Duration retry_after) {
   return status;
 }
 
+absl::Status StoreFull() {
+  return Error(absl::StatusCode::kResourceExhausted, v1::STORE_FULL,
+               "the disk that the store is on is full, nothing was applied; once there is room on "
+               "it, writes go on without a restart");
+}
+
 absl::Status DeadlinePassed() {
   return Error(absl::StatusCode::kDeadlineExceeded, v1::DEADLINE_PASSED,
                "the call's deadline passed before it was done; a write was not applied");

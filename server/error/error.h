@@ -45,6 +45,8 @@ void AddDetail(absl::Status& status, const google::protobuf::Message& detail);
 
 // RESOURCE_EXHAUSTED with RetryInfo.
 absl::Status QueueFull(absl::string_view queue, absl::Duration retry_after);
+// RESOURCE_EXHAUSTED: no room on the store's disk.
+absl::Status StoreFull();
 // The deadline passed, or the caller went away, before a write was applied.
 absl::Status DeadlinePassed();
 absl::Status CallCancelled();

@@ -24,10 +24,16 @@ def frame(path: pathlib.Path, request: Message) -> pathlib.Path:
 
 
 def load(
-    url: str, calls: int, connections: int, streams: int = 1, body: pathlib.Path | None = None
+    url: str,
+    calls: int,
+    connections: int,
+    streams: int = 1,
+    body: pathlib.Path | None = None,
+    log: pathlib.Path | None = None,
 ) -> Load:
     """Makes gRPC calls where there is a body, otherwise plain ones over HTTP/1.1. h2load takes any
-    HTTP answer for a success.
+    HTTP answer for a success. The log gets a line for each call: when it began, the HTTP status,
+    and the microseconds that it took.
     """
     command = ["h2load", f"-n{calls}", f"-c{connections}"]
     if body is None:
@@ -35,6 +41,9 @@ def load(
     else:
         command += [f"-m{streams}", "-d", str(body)]
         command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    if log is not None:
+        log.unlink(missing_ok=True)
+        command += [f"--log-file={log}"]
     done = subprocess.run([*command, url], capture_output=True, text=True, timeout=300)
     check(done.returncode == 0, f"h2load: {done.stderr}")
     speed = re.search(r"finished in .*?, ([\d.]+) req/s", done.stdout)

@@ -9,6 +9,7 @@ import shutil
 import sys
 
 import batch_write
+import connections
 import frames
 import from_python
 import get
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "write_rows": write_rows.run,
     "python": from_python.run,
     "many_rows": many_rows.run,
+    "connections": connections.run,
 }
 BY_NAME = {"many_rows"}  # they take half an hour
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 
 from wire.contract import BINARY_DIR
 
@@ -29,7 +30,8 @@ def run_to_end(*flags: str, **variables: str) -> subprocess.CompletedProcess[str
 
 
 class Server:
-    """A server on a free port, ready when the constructor returns. `address` is where."""
+    """A server on a free port, ready when the constructor returns. `address` is where. `under` is a
+    program that becomes it, as nice does."""
 
     def __init__(
         self,
@@ -37,10 +39,11 @@ class Server:
         *flags: str,
         binary: str = "detente-server",
         listen: str | None = "localhost:0",
+        under: Sequence[str] = (),
         **variables: str,
     ) -> None:
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close
-        command = [str(BINARY_DIR / "bin" / binary)]
+        command = [*under, str(BINARY_DIR / "bin" / binary)]
         if listen is not None:
             command.append(f"--listen={listen}")
         if store is not None:

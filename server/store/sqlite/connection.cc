@@ -1,11 +1,15 @@
 #include "store/sqlite/connection.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "error/error.h"
 
 namespace detente::store {
@@ -26,6 +30,25 @@ CREATE INDEX IF NOT EXISTS "$0.past_until" ON past_$0 (until, since, id);
 )sql";
 
 constexpr size_t kKeptStatements = 64;
+
+// SQLite's own code covers writes alone: not a quota, nor the shared index of the log.
+bool IsFull(int code, sqlite3* db) {
+  if ((code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE) return true;
+  if ((code & 0xff) != SQLITE_IOERR || db == nullptr) return false;
+  const int system = sqlite3_system_errno(db);
+  return system == ENOSPC || system == EDQUOT;
+}
+
+// Once in a while: on a full disk every write fails.
+void LogFull(sqlite3* db) {
+  static std::atomic<int64_t> next = 0;
+  int64_t due = next;
+  const int64_t now = absl::ToUnixSeconds(absl::Now());
+  if (now < due || !next.compare_exchange_strong(due, now + 10)) return;
+  const char* path = db == nullptr ? nullptr : sqlite3_db_filename(db, "main");
+  fprintf(stderr, "store: the disk of %s is full: writes are refused until there is room\n",
+          path == nullptr ? "the store" : path);
+}
 
 }  // namespace
 
@@ -58,11 +81,18 @@ absl::StatusOr<sqlite3_stmt*> Connection::PrepareText(
   return found->second.statement;
 }
 
-absl::Status StoreError(int code, absl::string_view doing, absl::string_view detail) {
+absl::Status FileError(const std::string& path) {
+  if (errno == ENOSPC || errno == EDQUOT) return StoreFull();
+  return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+               absl::StrCat(path, ": ", std::strerror(errno)));
+}
+
+absl::Status StoreError(int code, absl::string_view doing, sqlite3* db) {
+  if (IsFull(code, db)) {
+    LogFull(db);
+    return StoreFull();
+  }
   switch (code & 0xff) {
-    case SQLITE_FULL:
-      return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-                   absl::StrCat("the store's disk is full (", doing, "); nothing was applied"));
     case SQLITE_INTERRUPT:
       return EndedByErasure();
     case SQLITE_READONLY:
@@ -70,7 +100,7 @@ absl::Status StoreError(int code, absl::string_view doing, absl::string_view det
                    absl::StrCat("the store can't be written (", doing, ")"));
     default:
       fprintf(stderr, "store: %s: error %d: %s\n", std::string(doing).c_str(), code,
-              std::string(detail).c_str());
+              sqlite3_errmsg(db));
       return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
                    absl::StrCat("the store could not be ", doing == "read" ? "read" : "written",
                                 " (I/O error ", code, "); nothing was applied"));

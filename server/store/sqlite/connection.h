@@ -22,8 +22,10 @@
 
 namespace detente::store {
 
-// The text of SQLite goes to the server's log, not to callers.
-absl::Status StoreError(int code, absl::string_view doing, absl::string_view detail);
+// `code` is an extended one. The text of SQLite goes to the server's log, not to callers.
+absl::Status StoreError(int code, absl::string_view doing, sqlite3* db);
+// Of a file beside the store's own, by errno.
+absl::Status FileError(const std::string& path);
 
 constexpr int kBusyMilliseconds = 10'000;
 
@@ -89,7 +91,7 @@ class Statement {
     if (code == SQLITE_ROW) return true;
     if (code == SQLITE_DONE) return false;
     sqlite3* db = sqlite3_db_handle(statement_);
-    return StoreError(sqlite3_extended_errcode(db), doing, sqlite3_errmsg(db));
+    return StoreError(sqlite3_extended_errcode(db), doing, db);
   }
   absl::Status Run(absl::string_view doing = "written") { return Step(doing).status(); }
 
@@ -157,7 +159,7 @@ class Connection {
   absl::Status Open(const std::string& uri, int flags, const std::string& vfs) {
     int code = sqlite3_open_v2(uri.c_str(), &db_, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
                                vfs.empty() ? nullptr : vfs.c_str());
-    if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db_));
+    if (code != SQLITE_OK) return StoreError(code, "read", db_);
     sqlite3_extended_result_codes(db_, 1);
     sqlite3_busy_timeout(db_, kBusyMilliseconds);
     return absl::OkStatus();
@@ -227,7 +229,7 @@ class Connection {
   // Of a full-text table whose opening was interrupted SQLite says SQLITE_ERROR.
   absl::Status Failed(absl::string_view doing) {
     const int code = interrupted_ ? SQLITE_INTERRUPT : sqlite3_extended_errcode(db_);
-    return StoreError(code, doing, sqlite3_errmsg(db_));
+    return StoreError(code, doing, db_);
   }
 
   struct Kept {

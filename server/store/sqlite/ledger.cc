@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "error/error.h"
+#include "store/sqlite/connection.h"
 
 namespace detente::store {
 namespace {
@@ -22,11 +22,6 @@ constexpr absl::string_view kHeading =
     "store "
     "erases them again.\n";
 
-absl::Status Failed(const std::string& path) {
-  return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-               absl::StrCat(path, ": ", std::strerror(errno)));
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<Erasure>> ReadLedger(const std::string& path) {
@@ -34,7 +29,7 @@ absl::StatusOr<std::vector<Erasure>> ReadLedger(const std::string& path) {
   std::ifstream file(path);
   if (!file.is_open()) {
     if (errno == ENOENT) return found;
-    return Failed(path);
+    return FileError(path);
   }
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
@@ -63,18 +58,18 @@ absl::Status WriteLedger(const std::string& path, absl::Span<const Erasure> eras
   }
   const std::string fresh = path + ".new";
   const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return Failed(fresh);
+  if (file < 0) return FileError(fresh);
   const bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                        fsync(file) == 0;
   close(file);
-  if (!written || std::rename(fresh.c_str(), path.c_str()) != 0) return Failed(path);
+  if (!written || std::rename(fresh.c_str(), path.c_str()) != 0) return FileError(path);
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return Failed(folder);
+  if (directory < 0) return FileError(folder);
   const bool synced = fsync(directory) == 0;
   close(directory);
-  return synced ? absl::OkStatus() : Failed(folder);
+  return synced ? absl::OkStatus() : FileError(folder);
 }
 
 }  // namespace detente::store

@@ -154,7 +154,7 @@ absl::Status AddSearchFunctions(Connection& db) {
        {std::pair("detente_places", &Places), std::pair("detente_size", &Size),
         std::pair("detente_statistics", &Statistics)}) {
     const int code = api->xCreateFunction(api, name, nullptr, function, nullptr);
-    if (code != SQLITE_OK) return StoreError(code, "read", sqlite3_errmsg(db.db()));
+    if (code != SQLITE_OK) return StoreError(code, "read", db.db());
   }
   return absl::OkStatus();
 }

@@ -128,8 +128,7 @@ class LockFile {
     std::string text = absl::StrCat(getpid(), "\n");
     if (ftruncate(file_, 0) != 0 ||
         pwrite(file_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-      return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-                   absl::StrCat(path, ": ", std::strerror(errno)));
+      return FileError(path);
     }
     return absl::OkStatus();
   }

@@ -1,4 +1,4 @@
-#include "rpc/executor.h"
+#include "executor/executor.h"
 
 #include <atomic>
 #include <future>
