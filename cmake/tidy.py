@@ -47,6 +47,7 @@ def changed() -> set[pathlib.Path] | None:
 def headers(source: pathlib.Path) -> list[pathlib.Path]:
     """Our own headers that the file includes itself."""
     names = re.findall(r'^#include "([^"]+)"', source.read_text(), re.MULTILINE)
+    names = [name.removeprefix("detente/") for name in names]  # of the client's, which has it
     paths = [ROOT / parent / name for name in names for parent in ("server", ".", "cmake/include")]
     return [path for path in paths if path.is_file()]
 

@@ -105,6 +105,12 @@ def test_whether_it_serves(tmp_path: pathlib.Path) -> None:
     assert done.stderr.startswith(f"detente-server: {server.address}: ")
 
 
+def test_version() -> None:
+    done = run_to_end("--version")
+    assert done.returncode == 0
+    assert re.fullmatch(r"detente-server \d+\.\d+\S*\n", done.stdout)
+
+
 def test_places_that_can_not_be_served(tmp_path: pathlib.Path) -> None:
     text = tmp_path / "text"
     text.write_text("no store\n" * 1000)
