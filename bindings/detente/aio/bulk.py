@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from detente._filter import FilterLike
+from detente._progress import Progress
 from detente.aio._threads import in_thread
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class AsyncExports:
         columns: Iterable[str] | None = None,
         format: str | None = None,
         show_deleted: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress = None,
     ) -> Exported:
         """Writes records into a file, all as they are at one revision; it appears whole or not.
 
@@ -47,7 +48,8 @@ class AsyncExports:
             columns: Only these columns, such as `headcount.best`, or those below `headcount`.
             format: `csv`, `jsonl`, `parquet`, `xlsx`, `ftm` or `graphml`; None = by the ending.
             show_deleted: Deleted records too.
-            progress: Called with the numbers of records that are read, and of all.
+            progress: Called with the numbers of records that are read, and of all. None = a bar,
+                on a terminal or in a notebook; False = nothing.
 
         Raises:
             InvalidArgumentError: The format does not take what was asked for.
@@ -86,7 +88,7 @@ class AsyncLoads:
         dry_run: bool = False,
         on_error: str = "stop",
         reason: str = "",
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress = None,
     ) -> Report:
         """Makes records of rows: of files, data frames or whatever has `__arrow_c_stream__`.
 
@@ -102,7 +104,8 @@ class AsyncLoads:
             dry_run: Write nothing; report all that is wrong, and the first records.
             on_error: `stop` writes nothing if any row is wrong; `skip` writes the right ones.
             reason: Why, kept on the commits.
-            progress: Called with the numbers of records that are written, and of all.
+            progress: Called with the numbers of records that are written, and of all; else as
+                in `export`.
 
         Raises:
             detente.loading.LoadError: Rows are wrong, or a file can't be read; its `report` tells
@@ -135,7 +138,7 @@ class AsyncLoads:
         reason: str = "",
         validate_only: bool = False,
         write_id: str = "",
-        progress: Callable[[int, int | None], None] | None = None,
+        progress: Progress = None,
     ) -> Written:
         """Writes rows of columns, in commits of at most 1,000 rows: a million as easily as one.
 
@@ -157,7 +160,8 @@ class AsyncLoads:
                 is then reported as missing.
             write_id: A text of at most 44 characters that names this write: the same data, sent
                 again under it, is written once. Empty = a new UUID.
-            progress: Called with the numbers of rows that are done, and of all where it is known.
+            progress: Called with the numbers of rows that are done, and of all or None; else as
+                in `export`.
 
         Raises:
             InvalidArgumentError: A column is wrong, or with `stop` a row: `field_violations` has

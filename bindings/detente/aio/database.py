@@ -305,8 +305,8 @@ class AsyncBatch(_Records, Batches):
     """Writes that are sent together; see `AsyncDatabase.batch`.
 
     Attributes:
-        results: One for each write, in order, with `name`, `uid`, `etag` and `revision`; filled
-            when the block has ended.
+        results: One for each write, in order, with `name`, `uid`, `etag`, `revision` and what
+            became of it, `kind`; filled when the block has ended.
         revision: The commit's revision; the newest one where nothing changed.
     """
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 from detente import errors
 from detente._contract import Method
+from detente._progress import Progress
 from detente.aio._session import AsyncSession
 from detente.aio._threads import each_in_thread, in_thread, no_truth, shown
 from google.protobuf.message import Message
@@ -156,7 +157,9 @@ class AsyncRecordList(AsyncListing[R]):
         total: int = (await self._session.call(self._method, counted._request)).total_size
         return total if self._limit is None else min(self._limit, total)
 
-    async def to_arrow(self, columns: Columns = (), *, flat: bool = False) -> pa.Table:
+    async def to_arrow(
+        self, columns: Columns = (), *, flat: bool = False, progress: Progress = None
+    ) -> pa.Table:
         """The records as an Arrow table.
 
         Messages are structs, dates among them; lists are lists, enums are dictionaries of their
@@ -167,12 +170,14 @@ class AsyncRecordList(AsyncListing[R]):
             columns: Paths of fields, such as `display_name` or `effective_date.earliest`; none =
                 those of `read_mask`, or all.
             flat: Take messages apart: a column `headcount.best` in place of a struct `headcount`.
+            progress: Called with the numbers of rows that are read, and of all or None. None = a
+                bar, on a terminal or in a notebook; False = nothing.
 
         Raises:
             InvalidArgumentError: An argument is wrong, or the list is not of records' own values.
             FailedPreconditionError: pyarrow is missing.
         """
-        made: pa.Table = await in_thread(self, "to_arrow", columns, flat=flat)
+        made: pa.Table = await in_thread(self, "to_arrow", columns, flat=flat, progress=progress)
         return made
 
     async def to_batches(
@@ -188,7 +193,9 @@ class AsyncRecordList(AsyncListing[R]):
         async for item in each_in_thread(self, "to_batches", columns, flat=flat):
             yield item
 
-    async def to_pandas(self, columns: Columns = (), *, flat: bool = True) -> pd.DataFrame:
+    async def to_pandas(
+        self, columns: Columns = (), *, flat: bool = True, progress: Progress = None
+    ) -> pd.DataFrame:
         """The records as a pandas data frame.
 
         Enums are categories, dates and times datetime64.
@@ -196,16 +203,24 @@ class AsyncRecordList(AsyncListing[R]):
         Args:
             columns: As in `to_arrow`.
             flat: As in `to_arrow`; True unless said otherwise.
+            progress: As in `to_arrow`.
         """
-        made: pd.DataFrame = await in_thread(self, "to_pandas", columns, flat=flat)
+        made: pd.DataFrame = await in_thread(
+            self, "to_pandas", columns, flat=flat, progress=progress
+        )
         return made
 
-    async def to_polars(self, columns: Columns = (), *, flat: bool = False) -> pl.DataFrame:
+    async def to_polars(
+        self, columns: Columns = (), *, flat: bool = False, progress: Progress = None
+    ) -> pl.DataFrame:
         """The records as a polars data frame.
 
         Args:
             columns: As in `to_arrow`.
             flat: As in `to_arrow`.
+            progress: As in `to_arrow`.
         """
-        made: pl.DataFrame = await in_thread(self, "to_polars", columns, flat=flat)
+        made: pl.DataFrame = await in_thread(
+            self, "to_polars", columns, flat=flat, progress=progress
+        )
         return made

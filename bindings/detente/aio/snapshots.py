@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from detente import _contract, errors
+from detente._progress import Progress
 from detente._session import Point, read_point, snapshot_name
 from detente.aio._session import AsyncSession
 from detente.aio._threads import in_thread, shown
@@ -78,7 +79,7 @@ class AsyncSnapshots:
         snapshot: str | Message,
         to: str | os.PathLike[str] | IO[Any],
         *,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress = None,
     ) -> Any:
         """Writes a snapshot as lines of JSON, which `detente.check_snapshot` checks.
 
@@ -88,7 +89,8 @@ class AsyncSnapshots:
         Args:
             snapshot: The snapshot, its id or its name.
             to: A path, or a file that is open for writing.
-            progress: Called with the numbers of records that are written, and of all.
+            progress: Called with the numbers of records that are written, and of all. None = a bar,
+                on a terminal or in a notebook; False = nothing.
 
         Returns:
             The `detente.Snapshot`.
