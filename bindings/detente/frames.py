@@ -165,7 +165,8 @@ def table(records: Any, columns: Columns, flat: bool, progress: Progress = False
         return Rows(records._session, asked).table(progress)
     names, at = _names(records)
     asked.at.Clear()
-    asked.at.revision = at
+    if at:  # a store without a commit has no revision
+        asked.at.revision = at
     own = [*asked.columns]
     if own and "name" not in own:
         asked.columns.append("name")

@@ -142,13 +142,10 @@ def navigation(source: Path) -> str:
     """The toctrees of the site."""
     parts = []
     for caption, entries in NAVIGATION.items():
-        there = []
         for entry in entries:
-            if any(source.glob(f"{entry}.*")):
-                there.append(entry)
-            else:
+            if not any(source.glob(f"{entry}.*")):
                 raise ValueError(f"the navigation has {entry}, which is no page")
-        parts.append(toctree(f":caption: {caption}", there))
+        parts.append(toctree(f":caption: {caption}", list(entries)))
     return "".join(parts)
 
 

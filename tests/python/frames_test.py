@@ -167,6 +167,11 @@ def test_order_and_limit(kept: detente.Database) -> None:
     assert kept.persons.list('name = "persons/nobody"').limit(5).to_arrow().num_rows == 0
 
 
+def test_limit_of_a_store_without_a_commit() -> None:
+    with detente.open(":memory:", create=True) as db:
+        assert db.persons.list().limit(5).to_arrow().num_rows == 0
+
+
 def test_what_has_no_frame(kept: detente.Database) -> None:
     source = kept.sources.list().first()
     assert source is not None
