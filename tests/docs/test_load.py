@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from docs.test_query import parts, run
+from docs.pages import parts, run
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = (ROOT / "docs/load.md").read_text()
