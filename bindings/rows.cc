@@ -18,6 +18,8 @@
 #include "columnar/row_format.h"
 #include "csv.h"
 #include "google/protobuf/descriptor.h"
+#include "google/protobuf/descriptor.pb.h"
+#include "google/protobuf/dynamic_message.h"
 #include "google/protobuf/message.h"
 #include "values/json.h"
 #include "values/sha256.h"
@@ -39,18 +41,37 @@ absl::string_view View(const py::bytes& bytes) {
   return {PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
 }
 
-// A message of the contract, by its full name.
-const Message& PrototypeOf(const std::string& type) {
-  const auto* descriptor =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type);
-  if (descriptor == nullptr) throw py::value_error(absl::StrCat(type, ": no message of ours"));
-  return *google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor);
-}
-
 void Parse(absl::string_view bytes, Message* record) {
   if (!record->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     throw py::value_error(absl::StrCat("no ", record->GetTypeName()));
   }
+}
+
+// The files that this module was built with, and those that Python has beside them. Guarded by the
+// GIL.
+google::protobuf::DescriptorPool& Pool() {
+  static auto* pool =
+      new google::protobuf::DescriptorPool(google::protobuf::DescriptorPool::generated_pool());
+  return *pool;
+}
+
+void AddFile(const std::string& name, const py::bytes& serialized) {
+  if (Pool().FindFileByName(name) != nullptr) return;
+  google::protobuf::FileDescriptorProto file;
+  Parse(View(serialized), &file);
+  if (Pool().BuildFile(file) == nullptr) throw py::value_error(name + ": can't be built");
+}
+
+// A message of the contract, by its full name.
+const Message& PrototypeOf(const std::string& type) {
+  static auto* factory = [] {
+    auto* made = new google::protobuf::DynamicMessageFactory(&Pool());
+    made->SetDelegateToGeneratedFactory(true);
+    return made;
+  }();
+  const auto* descriptor = Pool().FindMessageTypeByName(type);
+  if (descriptor == nullptr) throw py::value_error(absl::StrCat(type, ": no message of ours"));
+  return *factory->GetPrototype(descriptor);
 }
 
 std::string Json(const std::string& type, const py::bytes& record, values::JsonOf which) {
@@ -137,6 +158,8 @@ class Rows {
 }  // namespace
 
 void BindRows(py::module_& m) {
+  m.def("add_file", &AddFile, py::arg("name"), py::arg("serialized"),
+        "Makes the messages of a .proto file known to the functions below, where they are not.");
   m.def(
       "json_line", &JsonLine, py::arg("type"), py::arg("record"),
       "A serialized message, of the type of that full name, as ProtoJSON with proto field names.");

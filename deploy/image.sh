@@ -59,7 +59,8 @@ options=(--volume "$cache:/ccache" --build-arg CCACHE_DIR=/ccache --build-arg "L
 # Where a proxy of the network signs with its own certificate.
 [ -z "${PIP_CERT-}" ] || options+=(--volume "$PIP_CERT:/etc/ssl/certs/ca-certificates.crt:ro")
 
-version=$(sed -n 's/^project(detente VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+version=$(.venv/bin/python -m setuptools_scm)
+options+=(--build-arg "VERSION=$version")
 revision=$(git rev-parse HEAD)
 [ -z "$(git status --porcelain)" ] || revision+=-dirty
 build() {
@@ -75,7 +76,7 @@ build --timestamp 0 --tag $image --label "org.opencontainers.image.version=$vers
 
 if [ -n "$archive" ]; then
   rm -f "$archive"
-  tool push --quiet $image "docker-archive:$archive:detente:$version"
+  tool push --quiet $image "docker-archive:$archive:detente:${version//+/-}" # a tag has no +
 fi
 container=$(tool from --pull-never $image)
 root=$(tool mount "$container")

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import (
 from google.protobuf.message import Message
 
 import detente.v1
-from detente import errors
+from detente import _core, errors
 
 
 class Method(NamedTuple):
@@ -101,6 +101,8 @@ def resources() -> Mapping[str, Resource]:
             resource = _resource(service)
             if resource is not None:
                 found[resource.collection] = resource
+                file = resource.message.DESCRIPTOR.file
+                _core.add_file(file.name, file.serialized_pb)
     return dict(sorted(found.items()))
 
 

@@ -118,6 +118,9 @@ class FilterError(ValueError):
 def filter_tree(text: bytes) -> str:
     """The syntax of a filter, one node a line, indented by two spaces a level."""
 
+def add_file(name: str, serialized: bytes) -> None:
+    """Makes the messages of a .proto file known to the functions below, where they are not."""
+
 def json_line(type: str, record: bytes) -> str:
     """A serialized message as ProtoJSON with proto field names. `type` is its full name."""
 

@@ -107,6 +107,17 @@ DATA = {
 CONSTRUCTED = {"detente.Date", "detente.Filter"}
 
 
+def answers(classes: set[type]) -> set[type]:
+    """Those that a method of one of them is said to return."""
+    told = {
+        str(method.__annotations__.get("return"))
+        for thing in classes
+        for method in vars(thing).values()
+        if inspect.isfunction(method)
+    }
+    return {thing for thing in classes if thing.__name__ in told}
+
+
 def asynchronous() -> list[str]:
     """What `detente.aio` has: what `detente` offers of it, then what its methods answer."""
     names = [f"detente.{name}" for name, home in detente._LATE.items() if home == "detente.aio"]
@@ -127,7 +138,7 @@ def asynchronous() -> list[str]:
         and inspect.isclass(thing)
         and thing.__module__ == module.__name__
     }
-    bases = {base for thing in classes for base in thing.__mro__[1:]}
+    bases = {base for thing in classes for base in thing.__mro__[1:]} - answers(classes)
     others = sorted(f"{c.__module__}.{c.__qualname__}" for c in classes - offered - bases)
     return sorted(names, key=lambda name: (name[8].isupper(), name)) + others
 

@@ -71,7 +71,7 @@ def test_a_service_of_compose_is_confined(name: str) -> None:
 def test_compose_names_files_and_the_image_that_there_are() -> None:
     services = compose()["services"]
     version = re.search(
-        r"project\(detente VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text()
+        r'^fallback_version = "([\d.]+)\.dev', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
     )[1]
     assert services["detente"]["image"] == f"${{DETENTE_IMAGE:-detente:{version}}}"
     # The image's own HEALTHCHECK, said again: not every engine reads that.
