@@ -13,7 +13,7 @@ from google.protobuf.descriptor import (
 from google.protobuf.message import Message
 
 import detente.v1
-from detente import _core, errors
+from detente import errors
 
 
 class Method(NamedTuple):
@@ -101,8 +101,6 @@ def resources() -> Mapping[str, Resource]:
             resource = _resource(service)
             if resource is not None:
                 found[resource.collection] = resource
-                file = resource.message.DESCRIPTOR.file
-                _core.add_file(file.name, file.serialized_pb)
     return dict(sorted(found.items()))
 
 
@@ -163,3 +161,13 @@ def _resource(service: ServiceDescriptor) -> Resource | None:
             **{verb: _method(methods[method_name]) for verb, method_name in named.items()},
         )
     return None
+
+
+@functools.cache
+def known_to_core(descriptor: Any) -> str:
+    """The full name of a message that `_core` knows, also where it was built without its file."""
+    from detente import _core
+
+    _core.add_file(descriptor.file.name, descriptor.file.serialized_pb)
+    name: str = descriptor.full_name
+    return name

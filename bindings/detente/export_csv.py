@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detente import _core
+from detente import _contract, _core
 from detente._contract import is_repeated
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def write(export: "Export", path: Path) -> None:
     """Writes a line of column names, then one for each record; UTF-8, RFC 4180."""
     [selection] = export.selections
     names = [column.name for column in selection.columns]
-    rows = _core.Rows(selection.descriptor.full_name, names, True)
+    rows = _core.Rows(_contract.known_to_core(selection.descriptor), names, True)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(",".join(names) + "\n")
         for part in export.parts(selection):

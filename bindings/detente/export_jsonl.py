@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detente import _core
+from detente import _contract, _core
 
 if TYPE_CHECKING:
     from detente.exporting import Export
@@ -19,6 +19,6 @@ def write(export: "Export", path: Path) -> None:
 def lines(export: "Export") -> Iterator[str]:
     """The lines, each with its end."""
     for selection in export.selections:
-        kind = selection.descriptor.full_name
+        kind = _contract.known_to_core(selection.descriptor)
         for record in export.records(selection):
             yield _core.json_line(kind, record.SerializeToString()) + "\n"

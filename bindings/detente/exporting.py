@@ -254,7 +254,7 @@ def format_of(path: Path, format: str | None) -> str:
 
 def leaf(record: Message) -> str:
     """The SHA-256 of a record's `content` in RFC 8785, as in a snapshot but without its salt."""
-    return _core.leaf(record.DESCRIPTOR.full_name, record.SerializeToString())
+    return _core.leaf(_contract.known_to_core(record.DESCRIPTOR), record.SerializeToString())
 
 
 def content(record: Message) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from detente import _core
+from detente import _contract, _core
 from detente.columns import Column
 from detente.frames import arrow
 
@@ -26,7 +26,9 @@ def schema(descriptor: Any, columns: Sequence[Column] | None = None) -> Any:
         descriptor: Of the records, as `detente.Release.DESCRIPTOR`.
         columns: Only these, of `detente.columns`; None = all.
     """
-    whole = pa.ipc.read_schema(pa.py_buffer(_rows(descriptor.full_name, ()).schema()))
+    whole = pa.ipc.read_schema(
+        pa.py_buffer(_rows(_contract.known_to_core(descriptor), ()).schema())
+    )
     return whole if columns is None else pa.schema(_chosen(whole, _tree(columns)))
 
 
@@ -34,7 +36,7 @@ def batches(records: Iterable[Message], arrow_schema: Any, *, rows: int = 1000) 
     """The records as nested batches of at most `rows`, with the columns of the schema."""
     found = iter(records)
     while part := list(itertools.islice(found, rows)):
-        made = _rows(part[0].DESCRIPTOR.full_name, tuple(arrow_schema.names))
+        made = _rows(_contract.known_to_core(part[0].DESCRIPTOR), tuple(arrow_schema.names))
         stream = made.arrow([record.SerializeToString() for record in part])
         for batch in pa.ipc.open_stream(pa.py_buffer(stream)):
             yield batch.cast(arrow_schema)
