@@ -28,11 +28,11 @@ absl::StatusOr<Bytes> ExplainQuery(const Call& call) {
   if (!plan.ok()) return plan.status();
   v1::ExplainQueryResponse response;
   response.set_filter(selected->filter.Text());
-  for (std::string& part : selected->lowered.lowered) {
-    response.add_lowered_conditions(std::move(part));
+  for (const std::string& part : selected->lowered->lowered) {
+    response.add_lowered_conditions(part);
   }
-  for (std::string& part : selected->lowered.residual) {
-    response.add_residual_conditions(std::move(part));
+  for (const std::string& part : selected->lowered->residual) {
+    response.add_residual_conditions(part);
   }
   for (std::string& index : plan->indexes) response.add_indexes(std::move(index));
   for (std::string& step : plan->steps) response.add_plan_steps(std::move(step));

@@ -34,10 +34,11 @@ absl::StatusOr<Selected> Read(const Texts& texts, const query::Columns& columns)
   if (!status.ok()) return status;
   Selected selected;
   selected.filter = *std::move(filter);
-  selected.lowered = selected.filter.Lower(columns, texts.show_deleted);
+  selected.lowered =
+      std::make_shared<const query::Lowered>(selected.filter.Lower(columns, texts.show_deleted));
   selected.selection.show_deleted = texts.show_deleted;
-  selected.selection.heads = selected.lowered.heads;
-  selected.selection.past = selected.lowered.past;
+  selected.selection.heads = selected.lowered->heads;
+  selected.selection.past = selected.lowered->past;
   selected.selection.order = *std::move(order);
   return selected;
 }
@@ -97,8 +98,8 @@ absl::Status VisitSelected(const Call& call, const engine::Resource& resource,
     size_t bytes = 0;
     absl::Status status = call.engine.Select(resource, selection, [&](const store::Row& row) {
       bytes += row.record.size();
-      held.push_back({std::string(row.record),
-                      row.superseded ? selected.lowered.past_exact : selected.lowered.heads_exact});
+      held.push_back({std::string(row.record), row.superseded ? selected.lowered->past_exact
+                                                              : selected.lowered->heads_exact});
       return bytes < kMaxHeldBytes;
     });
     // The last one that was looked at is gone.

@@ -15,7 +15,7 @@ namespace detente::api {
 
 struct Selected {
   query::Filter filter;
-  query::Lowered lowered;
+  std::shared_ptr<const query::Lowered> lowered;
   store::Selection selection;  // its view is not set
 
   // All records by name.
@@ -24,7 +24,7 @@ struct Selected {
            selection.order.empty();
   }
   // The store's conditions are the filter, of heads and of superseded versions.
-  bool exact() const { return lowered.heads_exact && lowered.past_exact; }
+  bool exact() const { return lowered->heads_exact && lowered->past_exact; }
 };
 
 // Reads filter, order_by and show_deleted, those that the request has. `in_groups`: its order_by is

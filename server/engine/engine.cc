@@ -66,6 +66,8 @@ absl::StatusOr<Engine::Lease> Engine::LeaseReader() {
   leased_.insert(readers_.back().get());
   Lease lease(this, std::move(readers_.back()));
   readers_.pop_back();
+  // Another process may write, which this one hears nothing of.
+  if (!read_only()) lease->Pin(changes_.load(std::memory_order_acquire));
   return lease;
 }
 
@@ -426,6 +428,16 @@ Engine::GroupTime::~GroupTime() {
   engine_->group_written_.notify_all();
 }
 
+absl::Status Engine::CommitStore() {
+  {
+    std::lock_guard lock(readers_mutex_);
+    for (const auto& reader : readers_) reader->Unpin();
+  }
+  absl::Status status = writer_store_->Commit();
+  changes_.fetch_add(1, std::memory_order_release);
+  return status;
+}
+
 void Engine::WriteGroup(std::vector<Waiting> group) {
   store::Writer* writer = writer_store_;
   std::vector<Answer> answers;
@@ -466,7 +478,7 @@ void Engine::WriteGroup(std::vector<Waiting> group) {
     }
     answers.push_back(std::move(answer));
   }
-  if (status.ok()) status = writer->Commit();
+  if (status.ok()) status = CommitStore();
   if (!status.ok()) {
     if (begun) writer->Rollback().IgnoreError();
     for (Waiting& waiting : group) waiting.done(status);

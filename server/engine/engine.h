@@ -256,6 +256,8 @@ class Engine {
 
   void RunWriter();
   void WriteGroup(std::vector<Waiting> group);
+  // The writer's commit. No idle reader holds on to a state before it.
+  absl::Status CommitStore();
   absl::StatusOr<CommitResult> Apply(CommitRequest& request, store::Revision revision, int64_t time,
                                      bool* committed);
   absl::StatusOr<CommitResult> Repeat(const CommitRequest& request, const store::Commit& commit);
@@ -266,6 +268,7 @@ class Engine {
   std::string page_token_key_;
   HeadCache cache_;
   std::atomic<store::Revision> newest_{0};  // published by the writer after the commit is durable
+  std::atomic<int64_t> changes_{0};         // of the store's file, so far
 
   std::mutex readers_mutex_;  // guards the four below
   std::condition_variable readers_changed_;

@@ -390,7 +390,7 @@ absl::Status Engine::EraseAlone(const EraseRequest& request, EraseResult* result
         eraser.Touched());
   }
   if (status.ok()) status = eraser.SumUpAgain();
-  if (status.ok()) status = writer->Commit();
+  if (status.ok()) status = CommitStore();
   if (!status.ok()) {
     writer->Rollback().IgnoreError();
     return status;

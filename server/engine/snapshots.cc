@@ -200,7 +200,7 @@ absl::Status Engine::WriteSnapshot(const store::Snapshot& snapshot) {
   absl::Status status = writer->Begin();
   if (!status.ok()) return status;
   status = writer->PutSnapshot(snapshot);
-  if (status.ok()) status = writer->Commit();
+  if (status.ok()) status = CommitStore();
   if (!status.ok()) writer->Rollback().IgnoreError();
   return status;
 }

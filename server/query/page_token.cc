@@ -1,5 +1,6 @@
 #include "query/page_token.h"
 
+#include "absl/strings/str_cat.h"
 #include "error/error.h"
 #include "query/seal.h"
 #include "values/sha256.h"
@@ -23,7 +24,7 @@ absl::Status Invalid(absl::string_view why) {
 
 std::string HashArguments(absl::string_view method, absl::string_view arguments) {
   const absl::string_view end("", 1);
-  return values::Sha256().Add(method).Add(end).Add(arguments).Bytes().substr(0, kHashBytes);
+  return values::Sha256Bytes(absl::StrCat(method, end, arguments)).substr(0, kHashBytes);
 }
 
 std::string SealPageToken(const PageToken& token, absl::string_view arguments_hash,

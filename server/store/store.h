@@ -208,6 +208,13 @@ class Reader {
                                                               absl::string_view id,
                                                               Revision since) = 0;
 
+  // From now on all reads are of one state, the one that the first of them finds, until Unpin: a
+  // short read takes a sixth longer when it begins a state of its own. What was pinned under a
+  // smaller `stamp` is let go. A store in memory, and its writer, pin nothing.
+  virtual void Pin(int64_t /*stamp*/) {}
+  // The log can't be cut off behind a state that is held.
+  virtual void Unpin() {}
+
   // Ends the statement that runs: its reads fail with ABORTED (ERASED). From any thread.
   virtual void Interrupt() = 0;
 

@@ -1,6 +1,7 @@
 #include "values/sha256.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "absl/strings/escaping.h"
 
@@ -28,6 +29,15 @@ std::string Sha256::Bytes() {
 
 std::string Sha256::Hex() { return absl::BytesToHexString(Bytes()); }
 
-std::string Sha256Hex(absl::string_view bytes) { return Sha256().Add(bytes).Hex(); }
+std::string Sha256Bytes(absl::string_view bytes) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
+  return digest;
+}
+
+std::string Sha256Hex(absl::string_view bytes) {
+  return absl::BytesToHexString(Sha256Bytes(bytes));
+}
 
 }  // namespace detente::values

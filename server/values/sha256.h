@@ -23,6 +23,7 @@ class Sha256 {
   evp_md_ctx_st* context_;
 };
 
+std::string Sha256Bytes(absl::string_view bytes);
 std::string Sha256Hex(absl::string_view bytes);
 
 }  // namespace detente::values

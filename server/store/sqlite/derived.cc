@@ -21,12 +21,12 @@ constexpr int64_t kGrowth = 10;
 
 constexpr absl::string_view kTables = R"sql(
 CREATE TABLE keys_$0 (
-  num INTEGER PRIMARY KEY, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
-  create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL$1);
+  num INTEGER PRIMARY KEY$1, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
+  create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL$4);
 CREATE TABLE past_keys_$0 (
-  num INTEGER PRIMARY KEY, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
+  num INTEGER PRIMARY KEY$1, id TEXT NOT NULL, uid TEXT NOT NULL, since INTEGER NOT NULL,
   create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER NOT NULL,
-  until INTEGER NOT NULL$1);
+  until INTEGER NOT NULL$4);
 CREATE TABLE lists_$0 (list INTEGER, value, num INTEGER, PRIMARY KEY (list, value, num))
   WITHOUT ROWID;
 CREATE INDEX "$0.list_of" ON lists_$0 (num);
@@ -86,18 +86,20 @@ std::string HasValue(const Column& column, absl::string_view name) {
 
 void CollectionSql::NameDerived() {
   const std::string& collection = table.collection;
-  std::string columns, names, more;
+  std::string enums, columns, names, more;
   key_names = {"id", "uid", "since", "create_time", "update_time", "delete_time"};
   for (const Column& column : table.columns) {
     const std::string name = Quoted(column.name);
     key_names.push_back(name);
     absl::StrAppend(&more, ", ?");
-    absl::StrAppend(&columns, ", ", name, " ", TypeName(column.type));
+    // SQLite reads a row from its start: what filters name most, and is short, comes first.
+    const bool is_enum = column.type == Column::Type::kInteger && column.default_is_unset;
+    absl::StrAppend(is_enum ? &enums : &columns, ", ", name, " ", TypeName(column.type));
     absl::StrAppend(&names, ", ", name);
   }
   auto text = [&](absl::string_view sql) {
-    return absl::StrReplaceAll(sql,
-                               {{"$0", collection}, {"$1", columns}, {"$2", names}, {"$3", more}});
+    return absl::StrReplaceAll(
+        sql, {{"$0", collection}, {"$1", enums}, {"$2", names}, {"$3", more}, {"$4", columns}});
   };
   drop_derived = text(
       "DROP TABLE IF EXISTS keys_$0; DROP TABLE IF EXISTS past_keys_$0; "

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "error/error.h"
-#include "store/sqlite/compile.h"
+#include "store/sqlite/selection_sql.h"
 #include "store/sqlite/session.h"
 #include "values/edtf.h"
 #include "values/wildcard.h"
@@ -107,98 +107,6 @@ absl::Status SqliteSession::AddFunctions() {
   return status.ok() ? db_.AddFunction("possibly_within", 3, PossiblyWithin, &run_) : status;
 }
 
-// One collection's rows as a selection sees them. Made within the read transaction that the
-// statements then run in.
-class SelectionSql {
- public:
-  SelectionSql(const Table& table, const Selection& selection, bool newest)
-      : table_(table), selection_(selection), newest_(newest) {}
-
-  const Table& table() const { return table_; }
-  bool newest() const { return newest_; }
-
-  // Whether its rows can be read in their order by an index.
-  bool HasIndexedOrder() const {
-    if (!newest_ || selection_.order.empty()) return false;
-    const int first = selection_.order[0].column;
-    if (first >= 0) return table_.columns[first].indexed;
-    return first == kRowId || first == kRowCreateTime || first == kRowUpdateTime;
-  }
-  // The order's index is used, and no other.
-  void WalkOrder() { walks_ = true; }
-
-  // What the rows are found by; `past`: those of superseded versions.
-  absl::StatusOr<Sql> From(bool past) const {
-    auto condition = CompileCondition(past ? selection_.past : selection_.heads, table_, past);
-    if (!condition.ok()) return condition.status();
-    Sql sql{
-        absl::StrCat(" FROM ", past ? "past_keys_" : "keys_", table_.collection, " AS k WHERE "),
-        {}};
-    if (!selection_.show_deleted) sql.text += "k.delete_time = 0 AND ";
-    if (past) sql.Add({"k.until > ? AND ", {selection_.view.revision}});
-    if (past || !newest_) sql.Add({"k.since <= ? AND ", {selection_.view.revision}});
-    // SQLite uses no index for what stands behind a plus.
-    if (walks_) sql.text += "+(";
-    sql.Add(*condition);
-    if (walks_) sql.text += ')';
-    return sql;
-  }
-
-  // num of at most `limit` rows; where they are not all heads, whether it is of a past version, and
-  // the keys of the order.
-  absl::StatusOr<std::optional<Sql>> Keys(Pass pass, const std::vector<Value>& after,
-                                          int64_t limit) const {
-    const PassSql in = CompilePass(pass, selection_.order, table_);
-    Sql sql;
-    for (const bool past : {false, true}) {
-      if (past && newest_) break;
-      auto from = From(past);
-      if (!from.ok()) return from.status();
-      if (!in.has_value.empty()) absl::StrAppend(&from->text, " AND ", in.has_value);
-      if (!selection_.after.empty()) {
-        auto rest = CompileAfter(pass, selection_.order, table_, after, selection_.after);
-        if (!rest.has_value()) return std::nullopt;
-        from->text += " AND ";
-        from->Add(*rest);
-      }
-      absl::StrAppend(&sql.text, past ? " UNION ALL " : "", "SELECT k.num AS num");
-      if (!newest_) {
-        sql.text += past ? ", 1" : ", 0";
-        for (const std::string& key : in.keys) absl::StrAppend(&sql.text, ", ", key);
-      }
-      sql.Add(*from);
-    }
-    std::vector<std::string> orders;
-    orders.reserve(in.keys.size());
-    for (size_t i = 0; i < in.keys.size(); ++i) {
-      // Those of both tables are told by their places.
-      orders.push_back(newest_ ? absl::StrCat(in.keys[i], in.orders[i])
-                               : absl::StrCat(i + 3, in.orders[i]));
-    }
-    absl::StrAppend(&sql.text, " ORDER BY ", absl::StrJoin(orders, ", "), " LIMIT ?");
-    sql.values.emplace_back(limit);
-    return sql;
-  }
-
-  // The records themselves, where they are all heads. A sorter never holds them; where there is
-  // none, they are read with the keys.
-  std::string Heads(const std::string& keys, bool sorts) const {
-    if (!sorts) {
-      return absl::StrCat("SELECT head.record FROM keys_", table_.collection,
-                          " AS k CROSS JOIN head_", table_.collection,
-                          " AS head ON head.num = k.num", keys.substr(keys.find(" WHERE ")));
-    }
-    return absl::StrCat("SELECT head.record FROM (", keys, ") AS found CROSS JOIN head_",
-                        table_.collection, " AS head ON head.num = found.num");
-  }
-
- private:
-  const Table& table_;
-  const Selection& selection_;
-  const bool newest_;
-  bool walks_ = false;
-};
-
 // A page of many rows is found faster by walking the index of its order, past what does not match,
 // than by sorting all that does. SQLite can't tell: it knows how common values are on average only.
 absl::Status SqliteSession::ChoosePlan(const Selection& selection, SelectionSql* select) {
@@ -250,18 +158,26 @@ absl::Status SqliteSession::Selected(
     absl::string_view collection, const Selection& selection,
     absl::FunctionRef<absl::Status(const CollectionSql&, SelectionSql&)> read) {
   auto turn = ReadTurn();
-  auto sql = shared_->Find(collection);
-  if (!sql.ok()) return sql.status();
-  // Open until the end: all that follows is of one state.
-  DETENTE_PREPARE(state, db_, (*sql)->state.c_str());
-  auto row = state.Step("read");
-  if (!row.ok()) return row.status();
-  if (absl::Status s = CheckDerived(**sql, state); !s.ok()) return s;
-  const Revision newest = state.Int(1);
+  auto found = shared_->Find(collection);
+  if (!found.ok()) return found.status();
+  const CollectionSql& sql = **found;
+  std::optional<Statement> state;  // open until the end: all that follows is of one state
+  Revision newest;
+  if (pinned_.has_value() && pinned_->derived == &sql) {
+    newest = pinned_->newest;
+  } else {
+    auto prepared = db_.Prepare(sql.state.c_str());
+    if (!prepared.ok()) return prepared.status();
+    auto row = state.emplace(*prepared).Step("read");
+    if (!row.ok()) return row.status();
+    if (absl::Status s = CheckDerived(sql, *state); !s.ok()) return s;
+    newest = state->Int(1);
+    if (pinned_.has_value()) pinned_->derived = &sql;
+  }
   // Where the view is of the newest revision, the heads are all it sees.
-  SelectionSql select((*sql)->table, selection, selection.view.revision >= newest);
+  SelectionSql select(sql.table, selection, selection.view.revision >= newest);
   const Watch watch(db_, run_, selection);
-  return watch.Reason(read(**sql, select));
+  return watch.Reason(read(sql, select));
 }
 
 absl::Status SqliteSession::EachPass(const Selection& selection, SelectionSql& select,
@@ -276,10 +192,14 @@ absl::Status SqliteSession::EachPass(const Selection& selection, SelectionSql& s
   int64_t left = selection.limit;
   for (const Pass pass : PassesOf(selection.order, select.table())) {
     if (left == 0) break;
-    auto keys = select.Keys(pass, after, left);
-    if (!keys.ok()) return keys.status();
-    if (!keys->has_value()) continue;
-    if (absl::Status s = read(**keys, &left); !s.ok()) return s;
+    const Sql* keys = recent_keys_.Find(select, pass);
+    if (keys == nullptr) {
+      auto made = select.Keys(pass, after);
+      if (!made.ok()) return made.status();
+      if (!made->has_value()) continue;
+      keys = recent_keys_.Keep(select, pass, **std::move(made));
+    }
+    if (absl::Status s = read(*keys, &left); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
@@ -305,6 +225,7 @@ absl::Status SqliteSession::Select(absl::string_view collection, const Selection
       if (!prepared.ok()) return prepared.status();
       Statement rows(*prepared);
       Bind(keys.values, &rows);
+      rows.Bind(*left);
       while (true) {
         auto row = rows.Step("read");
         if (!row.ok() || !*row) return row.status();

@@ -294,9 +294,34 @@ absl::StatusOr<std::string> SqliteSession::Meta(absl::string_view key) {
   return *row ? get.Text(0) : "";
 }
 
+void SqliteSession::Pin(int64_t stamp) {
+  pins_ = !shared_->in_memory && !writes_;
+  if (stamp_ < stamp) pinned_.reset();
+  stamp_ = stamp;
+}
+
+void SqliteSession::Unpin() {
+  pinned_.reset();
+  pins_ = false;
+}
+
 std::shared_lock<std::shared_mutex> SqliteSession::ReadTurn() {
+  if (pins_ && !pinned_.has_value()) BeginPinned();
   if (!shared_->in_memory || writes_) return {};
   return std::shared_lock(shared_->turns);
+}
+
+// Where it fails, so will the read, and say why.
+void SqliteSession::BeginPinned() {
+  auto prepared = db_.Prepare("SELECT coalesce(max(revision), 0) FROM commits");
+  if (!prepared.ok()) return;
+  pinned_.emplace(*prepared);
+  auto row = pinned_->statement.Step("read");
+  if (row.ok() && *row) {
+    pinned_->newest = pinned_->statement.Int(0);
+  } else {
+    pinned_.reset();
+  }
 }
 
 absl::Status SqliteSession::Run(const char* sql) {

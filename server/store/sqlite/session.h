@@ -11,6 +11,7 @@
 
 #include "store/sqlite/connection.h"
 #include "store/sqlite/search.h"
+#include "store/sqlite/selection_sql.h"
 #include "store/store.h"
 
 namespace detente::store {
@@ -34,9 +35,6 @@ class SelectionRun {
   absl::Status status_;
   size_t work_ = 0;
 };
-
-class SelectionSql;  // in select.cc
-struct Sql;          // in compile.h
 
 class SqliteSession : public Writer {
  public:
@@ -119,6 +117,8 @@ class SqliteSession : public Writer {
   absl::StatusOr<std::optional<std::string>> KeptLeaf(absl::string_view collection,
                                                       absl::string_view id,
                                                       Revision since) override;
+  void Pin(int64_t stamp) override;
+  void Unpin() override;
   void Interrupt() override { db_.Interrupt(); }
 
   absl::Status Begin() override;
@@ -187,6 +187,7 @@ class SqliteSession : public Writer {
 
   // A reader of a store in memory waits for the writer; the writer's own reads don't.
   std::shared_lock<std::shared_mutex> ReadTurn();
+  void BeginPinned();
   absl::Status Run(const char* sql);
   // The version in the row `number` of head_X or past_X; with its `until`.
   absl::StatusOr<Version> GetNumbered(const CollectionSql& sql, bool past, int64_t number,
@@ -227,7 +228,18 @@ class SqliteSession : public Writer {
   std::shared_ptr<Shared> shared_;
   Connection db_;
   bool writes_ = false;
+  bool pins_ = false;
+  int64_t stamp_ = 0;
+  // The state that all reads are of, as long as its statement stands at its row.
+  struct Pinned {
+    explicit Pinned(sqlite3_stmt* prepared) : statement(prepared) {}
+    Statement statement;
+    Revision newest = 0;
+    const CollectionSql* derived = nullptr;  // whose derived values were last seen to be there
+  };
+  std::optional<Pinned> pinned_;
   SelectionRun run_;
+  RecentKeys recent_keys_;
   std::string record_;  // that is being written
   // What the transaction changes in the full-text index, in the order in which it does.
   std::vector<WordsChange> words_;

@@ -851,6 +851,75 @@ TEST_P(SelectTest, RewritesAndErasuresChangeWhatIsFound) {
   EXPECT_EQ(found(Equals(kColour, std::string()), 3), 1) << "as an empty record has it";
 }
 
+// A reader that is not pinned sees what another connection commits, with statements that it has
+// kept; a pinned one after its next stamp.
+TEST(SharedTest, ReadersSeeWhatIsCommitted) {
+  testing::TempDir folder;
+  Dice dice(11);
+  Pair pair(folder.File());
+  pair.Fill(dice, 20, 60);
+  SqliteOptions read_only;
+  read_only.read_only = true;
+  auto store = *OpenSqlite(folder.File(), {Things()}, read_only);
+  auto reader = *store->NewReader();
+  auto pinned = *store->NewReader();
+  Selection selection;
+  selection.show_deleted = true;
+  auto read = [&](Reader& from) {
+    std::vector<std::string> found;
+    const absl::Status status = from.Select("things", selection, [&](const auto& row) {
+      Version version;
+      EXPECT_TRUE(ReadRecord(row.record, &version).ok());
+      found.push_back(absl::StrCat(version.id, "@", version.since));
+      return true;
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return found;
+  };
+  for (int i = 0; i < 30; ++i) {
+    selection.view.revision = pair.revision;
+    selection.limit = -1;
+    const auto before = pair.Expected(selection);
+    pinned->Pin(i);
+    for (int again = 0; again < 2; ++again) {
+      EXPECT_EQ(read(*reader), before);
+      EXPECT_EQ(read(*pinned), before);
+    }
+    const Revision last = pair.revision;
+    pair.Fill(dice, 20, 1);
+    EXPECT_EQ(read(*reader), before) << "of the state that the view is of";
+    pinned->Pin(i);
+    EXPECT_EQ(pinned->Newest()->revision, last) << "the stamp is the same";
+    selection.view.revision = pair.revision;
+    const auto after = pair.Expected(selection);
+    EXPECT_NE(after, before);
+    EXPECT_EQ(read(*reader), after);
+    EXPECT_EQ(read(*pinned), before);
+    if (i % 2 == 0) {
+      pinned->Pin(i + 1);
+    } else {
+      pinned->Unpin();
+    }
+    EXPECT_EQ(read(*pinned), after);
+    // Of the statements that were kept: other limits, and pages that go on.
+    selection.limit = 3;
+    EXPECT_EQ(read(*reader), std::vector<std::string>(after.begin(), after.begin() + 3));
+    for (const size_t at : {size_t{2}, size_t{5}}) {
+      selection.after = after[at].substr(0, after[at].find('@'));
+      const std::vector<std::string> rest(after.begin() + at + 1, after.begin() + at + 4);
+      EXPECT_EQ(read(*reader), rest);
+      EXPECT_EQ(read(*pinned), rest);
+    }
+    selection.after.clear();
+  }
+  ASSERT_OK(pair.writer().BeginDeriving("things"));
+  EXPECT_FAILS(reader->Select("things", selection, [](const auto&) { return true; }),
+               kFailedPrecondition, STORE_READ_ONLY);
+  pinned->Unpin();
+  EXPECT_FAILS(pinned->Select("things", selection, [](const auto&) { return true; }),
+               kFailedPrecondition, STORE_READ_ONLY);
+}
+
 // By another fingerprint all is derived anew, in steps that a crash may end.
 TEST(DerivedTest, IsMadeAnewInSteps) {
   testing::TempDir folder;
