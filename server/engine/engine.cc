@@ -337,13 +337,16 @@ absl::Status Engine::Prepare(CommitRequest& request) {
 // Most of what a new record costs but for the store. Whether it is new is asked again by the
 // writer.
 void Engine::PrepareCreations(CommitRequest& request) {
+  std::optional<Lease> reader;
   for (Operation& operation : request.operations) {
     bool is_new = operation.kind == Operation::Kind::kCreate;
     if (operation.kind == Operation::Kind::kUpdate && operation.allow_missing) {
-      auto reader = LeaseReader();
-      auto stored = reader.ok()
-                        ? (*reader)->Get(operation.resource->collection, operation.id, kNewest)
-                        : reader.status();
+      if (!reader.has_value()) {
+        auto leased = LeaseReader();
+        if (!leased.ok()) return;  // then the writer makes them
+        reader.emplace(*std::move(leased));
+      }
+      auto stored = (*reader)->Get(operation.resource->collection, operation.id, kNewest);
       is_new = stored.ok() && !stored->has_value();
     }
     // What is wrong with it is told by the writer, if it is new then.
