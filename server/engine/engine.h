@@ -34,8 +34,9 @@
 namespace detente::engine {
 
 constexpr store::ReadView kNewest{INT64_MAX};
-constexpr size_t kMaxOperations = 1'000;      // of one commit
-constexpr size_t kMaxWaitingCommits = 4'096;  // further ones get RESOURCE_EXHAUSTED
+constexpr size_t kMaxOperations = 1'000;                // of one commit
+constexpr size_t kMaxWaitingCommits = 4'096;            // further ones get RESOURCE_EXHAUSTED
+constexpr size_t kMaxWaitingBytes = size_t{256} << 20;  // of memory, that all of these take
 constexpr size_t kMaxRequestIdBytes = 64;
 constexpr size_t kMaxReasonBytes = 4'096;
 
@@ -219,6 +220,7 @@ class Engine {
   struct Waiting {
     CommitRequest request;
     Done done;
+    size_t bytes = 0;  // about what the request takes in memory
     // Instead of a commit: what the writer thread does alone, between transactions. Called with
     // false where the engine closes.
     absl::AnyInvocable<void(bool)> alone;
@@ -273,9 +275,10 @@ class Engine {
   absl::flat_hash_set<store::Reader*> leased_;
   bool purging_ = false;  // no reader is leased
 
-  std::mutex queue_mutex_;  // guards queue_ and closing_
+  std::mutex queue_mutex_;  // guards the four below
   std::condition_variable queue_changed_;
   std::deque<Waiting> queue_;
+  size_t waiting_bytes_ = 0;  // of all in queue_
   bool closing_ = false;
 
   int64_t last_time_ = 0;  // of the newest commit; the writer's own

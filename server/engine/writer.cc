@@ -25,6 +25,20 @@ absl::Status ShuttingDown() {
                "the server is going down; the write was not applied");
 }
 
+// About what it takes in memory.
+size_t BytesOf(const CommitRequest& request) {
+  size_t bytes = sizeof(request);
+  for (const Operation& operation : request.operations) {
+    bytes += sizeof(operation);
+    if (operation.record != nullptr) bytes += operation.record->SpaceUsedLong();
+    if (const Creation* creation = operation.creation.get(); creation != nullptr) {
+      bytes += sizeof(*creation) + creation->payload.size();
+      if (creation->record != nullptr) bytes += creation->record->SpaceUsedLong();
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
 absl::Status CheckCommitTexts(absl::string_view request_id, absl::string_view reason) {
@@ -94,13 +108,18 @@ void Engine::PrepareCreations(CommitRequest& request) {
 void Engine::Write(CommitRequest request, Done done) {
   if (read_only()) return done(ReadOnly());
   if (absl::Status status = Prepare(request); !status.ok()) return done(status);
+  const size_t bytes = BytesOf(request);
   std::unique_lock lock(queue_mutex_);
-  if (closing_ || queue_.size() >= kMaxWaitingCommits) {
+  // A commit alone may be of any size.
+  const bool full = queue_.size() >= kMaxWaitingCommits ||
+                    (waiting_bytes_ > 0 && waiting_bytes_ + bytes > kMaxWaitingBytes);
+  if (closing_ || full) {
     const bool closing = closing_;
     lock.unlock();
     return done(closing ? ShuttingDown() : QueueFull("writer", absl::Milliseconds(100)));
   }
-  queue_.push_back({std::move(request), std::move(done), nullptr});
+  waiting_bytes_ += bytes;
+  queue_.push_back({std::move(request), std::move(done), bytes, nullptr});
   lock.unlock();
   queue_changed_.notify_one();
 }
@@ -133,6 +152,7 @@ void Engine::RunWriter() {
         if (queue_.front().alone != nullptr && !group.empty()) break;
         group.push_back(std::move(queue_.front()));
         queue_.pop_front();
+        waiting_bytes_ -= group.back().bytes;
         if (group.back().alone != nullptr) break;
       }
     }
