@@ -222,8 +222,7 @@ absl::StatusOr<Bytes> Engine::GetNewest(const Resource& resource, absl::string_v
   if (!view.ok()) return view.status();
   auto version = Get(resource, id, *view);
   if (!version.ok()) return version.status();
-  auto bytes = std::make_shared<std::string>();
-  AppendRecord(resource, *version, bytes.get());
+  auto bytes = std::make_shared<std::string>(RecordOf(resource, *version));
   if (!read_only()) cache_.Fill(resource.Name(id), view->revision, bytes);
   return bytes;
 }

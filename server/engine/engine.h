@@ -300,7 +300,7 @@ absl::Status ReadOnly();
 absl::Status CheckCommitTexts(absl::string_view request_id, absl::string_view reason);
 
 // A record as callers get it: fields 1 to 7 from the row, then the stored bytes as they are.
-void AppendRecord(const Resource& resource, const store::Version& version, std::string* out);
+std::string RecordOf(const Resource& resource, const store::Version& version);
 
 // The message in a stored payload, without fields 1 to 7; with them. Bytes that can't be read are a
 // defect of the store (DATA_LOSS).

@@ -237,8 +237,7 @@ void Engine::WriteGroup(std::vector<Waiting> group) {
     if (!answer.committed) continue;
     for (const Written& written : answer.result->records) {
       if (written.version.since != answer.result->revision) continue;  // unchanged
-      auto bytes = std::make_shared<std::string>();
-      AppendRecord(*written.resource, written.version, bytes.get());
+      auto bytes = std::make_shared<std::string>(RecordOf(*written.resource, written.version));
       cache_.Put(written.resource->Name(written.version.id), written.version.since, bytes);
     }
   }
