@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <ctime>
+
+#include "error/log_limit.h"
 
 // The linker's names.
 // NOLINTBEGIN(bugprone-reserved-identifier)
@@ -29,12 +29,9 @@ int FirstTooMany() {
   return static_cast<int>(files - std::min(kForTheStore, files / 4));
 }
 
-// Once in a while: each connection over the limit would be a line.
 void LogRefusal() {
-  static std::atomic<time_t> next = 0;
-  time_t due = next;
-  const time_t now = time(nullptr);
-  if (now < due || !next.compare_exchange_strong(due, now + 10)) return;
+  static detente::LogLimit limit;
+  if (!limit.Due()) return;
   std::fprintf(stderr,
                "detente-server: connections are closed: there are as many as the limit of open "
                "files allows (ulimit -Hn, LimitNOFILE=)\n");

@@ -49,12 +49,6 @@ absl::StatusOr<Shape> ShapeOf(const Call& call) {
 // Of a record that a source does not speak of: its identity, or nothing.
 enum class Untold { kBare, kNothing };
 
-std::string RecordOf(const Resource& resource, const Version& version) {
-  std::string bytes;
-  engine::AppendRecord(resource, version, &bytes);
-  return bytes;
-}
-
 // Records as a call returns them.
 class Encoder {
  public:
@@ -133,7 +127,7 @@ absl::StatusOr<Bytes> Get(const Call& call) {
   if (status = encoder.Check(); !status.ok()) return status;
   auto version = call.engine.Get(resource, id, *view);
   if (!version.ok()) return version.status();
-  const std::string record = RecordOf(resource, *version);
+  const std::string record = engine::RecordOf(resource, *version);
   auto bytes = encoder.Encode(record);
   if (!bytes.ok()) return bytes.status();
   return std::make_shared<std::string>(**bytes);
@@ -244,7 +238,7 @@ absl::StatusOr<Bytes> ListRevisions(const Call& call) {
   Encoder encoder(call, shape, page->view, Untold::kBare);
   PageFiller filler(call, *page, resource.collection);
   status = call.engine.Revisions(resource, id, before, [&](Version& version) {
-    const std::string record = RecordOf(resource, version);
+    const std::string record = engine::RecordOf(resource, version);
     auto bytes = encoder.Encode(record);
     if (!bytes.ok()) return filler.Fail(bytes.status());
     return filler.Take(**bytes, absl::StrCat(version.since));
@@ -284,7 +278,7 @@ absl::StatusOr<Bytes> BatchGet(const Call& call) {
   for (const std::string& id : ids) {
     auto version = call.engine.Get(resource, id, *view);
     if (!version.ok()) return version.status();
-    const std::string record = RecordOf(resource, *version);
+    const std::string record = engine::RecordOf(resource, *version);
     auto bytes = encoder.Encode(record);
     if (!bytes.ok()) return bytes.status();
     if (response.size() + (*bytes)->size() > kMaxBatchGetBytes) {

@@ -1,3 +1,4 @@
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -65,14 +66,12 @@ void WriteOne(const Call& call, Done done,
   auto commit = CommitRequestOf(call);
   if (!commit.ok()) return done(commit.status());
   commit->operations.push_back(std::move(operation));
-  call.engine.Write(*std::move(commit),
-                    [done = std::move(done)](absl::StatusOr<CommitResult> result) mutable {
-                      if (!result.ok()) return done(result.status());
-                      const engine::Written& written = result->records[0];
-                      auto bytes = std::make_shared<std::string>();
-                      engine::AppendRecord(*written.resource, written.version, bytes.get());
-                      done(Bytes(std::move(bytes)));
-                    });
+  call.engine.Write(
+      *std::move(commit), [done = std::move(done)](absl::StatusOr<CommitResult> result) mutable {
+        if (!result.ok()) return done(result.status());
+        const engine::Written& written = result->records[0];
+        done(std::make_shared<std::string>(engine::RecordOf(*written.resource, written.version)));
+      });
 }
 
 // Of a write that names its record alone.

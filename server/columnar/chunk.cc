@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "columnar/arrow_status.h"
-#include "engine/engine.h"
+#include "store/record.h"
 
 namespace detente::columnar {
 namespace {
@@ -124,7 +124,7 @@ ChunkBuilder::~ChunkBuilder() = default;
 
 absl::Status ChunkBuilder::Load(const Version& version) {
   record_bytes_.clear();
-  engine::AppendRecord(resource_, version, &record_bytes_);
+  store::AppendRecord(resource_.collection, version, &record_bytes_);
   if (!record_->ParseFromString(record_bytes_)) {
     return absl::DataLossError(
         absl::StrCat(resource_.Name(version.id), ": its stored bytes can't be read"));

@@ -34,8 +34,9 @@
 namespace detente::engine {
 
 constexpr store::ReadView kNewest{INT64_MAX};
-constexpr size_t kMaxOperations = 1'000;      // of one commit
-constexpr size_t kMaxWaitingCommits = 4'096;  // further ones get RESOURCE_EXHAUSTED
+constexpr size_t kMaxOperations = 1'000;                // of one commit
+constexpr size_t kMaxWaitingCommits = 4'096;            // further ones get RESOURCE_EXHAUSTED
+constexpr size_t kMaxWaitingBytes = size_t{256} << 20;  // of memory, that all of these take
 constexpr size_t kMaxRequestIdBytes = 64;
 constexpr size_t kMaxReasonBytes = 4'096;
 
@@ -219,6 +220,7 @@ class Engine {
   struct Waiting {
     CommitRequest request;
     Done done;
+    size_t bytes = 0;  // about what the request takes in memory
     // Instead of a commit: what the writer thread does alone, between transactions. Called with
     // false where the engine closes.
     absl::AnyInvocable<void(bool)> alone;
@@ -276,9 +278,10 @@ class Engine {
   absl::flat_hash_set<store::Reader*> leased_;
   bool purging_ = false;  // no reader is leased
 
-  std::mutex queue_mutex_;  // guards queue_ and closing_
+  std::mutex queue_mutex_;  // guards the four below
   std::condition_variable queue_changed_;
   std::deque<Waiting> queue_;
+  size_t waiting_bytes_ = 0;  // of all in queue_
   bool closing_ = false;
 
   int64_t last_time_ = 0;  // of the newest commit; the writer's own
@@ -300,7 +303,7 @@ absl::Status ReadOnly();
 absl::Status CheckCommitTexts(absl::string_view request_id, absl::string_view reason);
 
 // A record as callers get it: fields 1 to 7 from the row, then the stored bytes as they are.
-void AppendRecord(const Resource& resource, const store::Version& version, std::string* out);
+std::string RecordOf(const Resource& resource, const store::Version& version);
 
 // The message in a stored payload, without fields 1 to 7; with them. Bytes that can't be read are a
 // defect of the store (DATA_LOSS).

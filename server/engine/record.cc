@@ -25,9 +25,7 @@ absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParsePayload(
 
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecord(
     const Resource& resource, const store::Version& version) {
-  std::string bytes;
-  AppendRecord(resource, version, &bytes);
-  return ParseBytes(resource, bytes, version.id);
+  return ParseBytes(resource, RecordOf(resource, version), version.id);
 }
 
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecord(const Resource& resource,
@@ -39,8 +37,10 @@ std::string Etag(const store::Version& version) {
   return absl::StrCat("\"", version.uid, "-", version.since, "\"");
 }
 
-void AppendRecord(const Resource& resource, const store::Version& version, std::string* out) {
-  store::AppendRecord(resource.collection, version, out);
+std::string RecordOf(const Resource& resource, const store::Version& version) {
+  std::string bytes;
+  store::AppendRecord(resource.collection, version, &bytes);
+  return bytes;
 }
 
 }  // namespace detente::engine

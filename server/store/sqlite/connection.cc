@@ -1,7 +1,6 @@
 #include "store/sqlite/connection.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -9,8 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
 #include "error/error.h"
+#include "error/log_limit.h"
 
 namespace detente::store {
 namespace {
@@ -39,12 +38,9 @@ bool IsFull(int code, sqlite3* db) {
   return system == ENOSPC || system == EDQUOT;
 }
 
-// Once in a while: on a full disk every write fails.
 void LogFull(sqlite3* db) {
-  static std::atomic<int64_t> next = 0;
-  int64_t due = next;
-  const int64_t now = absl::ToUnixSeconds(absl::Now());
-  if (now < due || !next.compare_exchange_strong(due, now + 10)) return;
+  static LogLimit limit;
+  if (!limit.Due()) return;
   const char* path = db == nullptr ? nullptr : sqlite3_db_filename(db, "main");
   fprintf(stderr, "store: the disk of %s is full: writes are refused until there is room\n",
           path == nullptr ? "the store" : path);

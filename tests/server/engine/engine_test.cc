@@ -60,9 +60,9 @@ TEST(WriteTest, Create) {
   EXPECT_EQ(person.create_time().SerializeAsString(), person.update_time().SerializeAsString());
   EXPECT_FALSE(person.has_delete_time());
   // The answer is what a read gives.
-  std::string answered;
-  AppendRecord(*result->records[0].resource, result->records[0].version, &answered);
-  EXPECT_EQ(answered, **engine->GetNewest(testing::ResourceOf(person), "a"));
+  const Written& written = result->records[0];
+  EXPECT_EQ(RecordOf(*written.resource, written.version),
+            **engine->GetNewest(testing::ResourceOf(person), "a"));
 }
 
 TEST(WriteTest, CreateMakesIds) {

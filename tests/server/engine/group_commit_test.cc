@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "detente/v1/person.pb.h"
+#include "detente/v1/source.pb.h"
 #include "engine/engine.h"
 #include "server/engine/testing.h"
 
@@ -24,6 +25,7 @@ using testing::OpenEngine;
 using testing::Request;
 using ::testing::SizeIs;
 using testing::Update;
+using testing::Write;
 using testing::WriteLater;
 using testing::WriteOf;
 
@@ -175,6 +177,45 @@ TEST(QueueTest, FullOnesRefuse) {
   held.GoOn();
   while (answered < kMaxWaitingCommits) absl::SleepFor(absl::Milliseconds(1));
   EXPECT_FAILS(WriteOf(*engine, Update(Note("x"), "none")), kNotFound, RECORD_NOT_FOUND);
+}
+
+TEST(QueueTest, OnesFullOfBytesRefuse) {
+  auto engine = OpenEngine();
+  HeldWriter held(*engine);
+  const auto large = [] {
+    v1::Source source;
+    source.set_text(std::string(size_t{512} << 10, 'x'));
+    CommitRequest request;
+    for (int i = 0; i < 7; ++i) {
+      request.operations.push_back(Update(source, absl::StrCat("none", i), {"text"}));
+    }
+    return request;
+  };
+  const size_t most = kMaxWaitingBytes / (7 * (size_t{512} << 10));
+  std::atomic<size_t> refused{0};
+  std::atomic<size_t> answered{0};
+  size_t taken = 0;
+  while (refused == 0 && taken <= most) {
+    engine->Write(large(), [&](const absl::StatusOr<CommitResult>& result) {
+      if (ReasonOf(result.status()) == v1::QUEUE_FULL) {
+        ++refused;
+      } else {
+        ++answered;
+      }
+    });
+    if (refused == 0) ++taken;
+  }
+  EXPECT_LE(taken, most);
+  EXPECT_GE(taken, most - 1) << "little is counted beside the texts";
+  auto small = WriteLater(*engine, Request(Update(Note("x"), "none")));  // still has room
+  auto no_room = Write(*engine, large());
+  EXPECT_FAILS(no_room, kResourceExhausted, QUEUE_FULL);
+  EXPECT_TRUE(no_room.status().GetPayload("type.googleapis.com/google.rpc.RetryInfo").has_value());
+  EXPECT_EQ(answered, 0U);
+  held.GoOn();
+  EXPECT_FAILS(small.get(), kNotFound, RECORD_NOT_FOUND);
+  EXPECT_EQ(answered, taken);
+  EXPECT_FAILS(Write(*engine, large()), kNotFound, RECORD_NOT_FOUND);
 }
 
 TEST(QueueTest, ClosingAnswersThoseThatWait) {

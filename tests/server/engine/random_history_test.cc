@@ -175,10 +175,8 @@ class History {
 };
 
 Person Parse(const Resource& resource, const store::Version& version) {
-  std::string bytes;
-  AppendRecord(resource, version, &bytes);
   Person person;
-  EXPECT_TRUE(person.ParseFromString(bytes));
+  EXPECT_TRUE(person.ParseFromString(RecordOf(resource, version)));
   return person;
 }
 

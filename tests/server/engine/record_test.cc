@@ -52,7 +52,7 @@ TEST(RecordTest, IsWrittenAsItsMessageIs) {
         version.create_time = version.update_time = time;
         version.delete_time = time % 2 == 0 ? 0 : time;
         std::string bytes = "before";
-        AppendRecord(testing::ResourceOf(payload), version, &bytes);
+        store::AppendRecord("releases", version, &bytes);
         EXPECT_EQ(bytes, "before" + ReleaseOf(version).SerializeAsString())
             << id << " " << since << " " << time;
         const std::string record = bytes.substr(6);

@@ -135,9 +135,7 @@ void ReadInto(engine::Engine& engine, absl::string_view id, std::optional<store:
   if (!view.ok()) return;
   auto version = engine.Get(ResourceOf(*out), id, *view);
   if (!version.ok()) return;
-  std::string bytes;
-  engine::AppendRecord(ResourceOf(*out), *version, &bytes);
-  if (!out->ParseFromString(bytes)) std::abort();
+  if (!out->ParseFromString(engine::RecordOf(ResourceOf(*out), *version))) std::abort();
 }
 
 std::vector<std::string> Violations(const absl::Status& status) {
