@@ -128,20 +128,24 @@ absl::Status SqliteSession::ChoosePlan(const Selection& selection, SelectionSql*
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Value>> SqliteSession::ValuesAfter(const Table& table,
-                                                              const Selection& selection) {
+absl::StatusOr<std::vector<Value>> SqliteSession::ValuesAfter(const SelectionSql& select) {
+  const Selection& selection = select.selection();
+  const Table& table = select.table();
   std::vector<Value> values;
   const std::vector<int> columns = AfterColumns(selection.order);
-  std::string names = "k.since";
+  std::string names = "1";  // where nothing else is needed, the index of names is enough
   for (const int column : columns) absl::StrAppend(&names, ", ", ColumnSql(column, table));
-  for (const char* text : {"keys_", "past_keys_"}) {
-    const bool past = text[0] == 'p';
-    auto prepared = db_.PrepareText(absl::StrCat("SELECT ", names, " FROM ", text, table.collection,
-                                                 " AS k WHERE k.id = ? AND since <= ?",
-                                                 past ? " ORDER BY since DESC LIMIT 1" : ""));
+  for (const bool past : {false, true}) {
+    if (past && select.newest()) break;
+    auto prepared = db_.PrepareText(
+        absl::StrCat("SELECT ", names, " FROM ", past ? "past_keys_" : "keys_", table.collection,
+                     " AS k WHERE k.id = ?", select.newest() ? "" : " AND k.since <= ?",
+                     past ? " ORDER BY k.since DESC LIMIT 1" : ""));
     if (!prepared.ok()) return prepared.status();
     Statement find(*prepared);
-    auto row = find.Bind(selection.after).Bind(selection.view.revision).Step("read");
+    find.Bind(selection.after);
+    if (!select.newest()) find.Bind(selection.view.revision);
+    auto row = find.Step("read");
     if (!row.ok()) return row.status();
     if (!*row) continue;
     for (size_t i = 0; i < columns.size(); ++i) {
@@ -185,7 +189,7 @@ absl::Status SqliteSession::EachPass(const Selection& selection, SelectionSql& s
   if (absl::Status s = ChoosePlan(selection, &select); !s.ok()) return s;
   std::vector<Value> after;
   if (!selection.after.empty()) {
-    auto values = ValuesAfter(select.table(), selection);
+    auto values = ValuesAfter(select);
     if (!values.ok()) return values.status();
     after = *std::move(values);
   }

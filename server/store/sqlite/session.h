@@ -219,7 +219,7 @@ class SqliteSession : public Writer {
   absl::Status EachTable(const SelectionSql& select, const std::string& wanted,
                          absl::FunctionRef<absl::Status(Statement&)> read);
   absl::Status ChoosePlan(const Selection& selection, SelectionSql* select);
-  absl::StatusOr<std::vector<Value>> ValuesAfter(const Table& table, const Selection& selection);
+  absl::StatusOr<std::vector<Value>> ValuesAfter(const SelectionSql& select);
   absl::StatusOr<int64_t> CountRows(const Sql& from);
   absl::StatusOr<std::optional<int64_t>> CountByIndex(const Selection& selection,
                                                       const SelectionSql& select);
