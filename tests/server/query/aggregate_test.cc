@@ -54,7 +54,7 @@ void SetDate(const std::string& text, v1::UncertainDate* date) {
 
 AggregateRecordsResponse Finished(Grouping* grouping) {
   AggregateRecordsResponse response;
-  EXPECT_TRUE(grouping->Finish(nullptr, &response).ok());
+  EXPECT_TRUE(grouping->Finish(&response).ok());
   return response;
 }
 
