@@ -1,6 +1,7 @@
 // Totals over many records: AggregateRecords and ComputeStock.
 #include "query/aggregate.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,13 +41,19 @@ absl::StatusOr<Bytes> AggregateRecords(const Call& call) {
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
   selected->selection.view = *view;
-  query::Grouping grouping(*aggregation);
+  std::optional<query::Grouping> grouping;
+  auto forget = [&] {
+    grouping.emplace(*aggregation, [&call] { return CheckCall(call.context); });
+  };
+  forget();
   status = VisitRows(call, *resource, *selected, aggregation->Leaves(),
-                     {[&](absl::Span<const query::Datum> values) { return grouping.Add(values); },
-                      [&](const Message& record) { return grouping.Add(record); }});
+                     {[&](absl::Span<const query::Datum> values) { return grouping->Add(values); },
+                      [&](absl::Span<const query::LeafCells> leaves,
+                          absl::Span<const int32_t> rows) { return grouping->Add(leaves, rows); },
+                      [&](const Message& record) { return grouping->Add(record); }, forget});
   if (!status.ok()) return status;
   v1::AggregateRecordsResponse response;
-  status = grouping.Finish([&] { return CheckCall(call.context); }, &response);
+  status = grouping->Finish(&response);
   if (!status.ok()) return status;
   response.set_revision(view->revision);
   return Encode(response, "max_groups", "ask for fewer groups, or fewer measures");
@@ -66,13 +73,17 @@ absl::StatusOr<Bytes> ComputeStock(const Call& call) {
   auto view = ViewOf(call);
   if (!view.ok()) return view.status();
   selected->selection.view = *view;
-  query::Stock stock(*query);
+  std::optional<query::Stock> stock;
+  auto forget = [&] { stock.emplace(*query); };
+  forget();
   status = VisitRows(call, *resource, *selected, query->Leaves(),
-                     {[&](absl::Span<const query::Datum> values) { return stock.Add(values); },
-                      [&](const Message& record) { return stock.Add(record); }});
+                     {[&](absl::Span<const query::Datum> values) { return stock->Add(values); },
+                      [&](absl::Span<const query::LeafCells> leaves,
+                          absl::Span<const int32_t> rows) { return stock->Add(leaves, rows); },
+                      [&](const Message& record) { return stock->Add(record); }, forget});
   if (!status.ok()) return status;
   v1::ComputeStockResponse response;
-  stock.Write(&response);
+  stock->Write(&response);
   response.set_revision(view->revision);
   return Encode(response, "step", "take a longer step, or fewer days or series");
 }

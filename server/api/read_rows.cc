@@ -154,7 +154,7 @@ absl::StatusOr<int64_t> CountRows(const Call& call, const Session& session,
   query.show_deleted = selected.selection.show_deleted;
   query.view = selected.selection.view;
   query.check = selected.selection.check;
-  auto cached = columnar::CountCached(call.columns, query);
+  auto cached = columnar::CountCached(call.engine, call.columns, query);
   if (!cached.ok()) return cached.status();
   if (cached->has_value()) return **cached;
   if (!selected.exact()) return -1;

@@ -5,12 +5,19 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "api/request.h"
+#include "columnar/row_source.h"
+
 namespace detente::api {
 namespace {
 
 using query::Leaf;
 
 constexpr int64_t kRecordsAtOnce = 1'000;
+// What a look at one row of columns in memory takes.
+constexpr absl::Duration kTimeOfARow = absl::Nanoseconds(4);
 
 // The columns of all leaves, and how many each has; none where one is not in columns.
 struct LeafColumns {
@@ -48,11 +55,70 @@ absl::Status VisitColumns(const Call& call, const engine::Resource& resource,
   return status.ok() ? inner : status;
 }
 
+// Whether the store found all of them, by its indexes, before the columns' rows could be looked at.
+absl::StatusOr<bool> VisitFew(const Call& call, const engine::Resource& resource,
+                              const store::Selection& selection,
+                              absl::Span<const Leaf* const> leaves, const LeafColumns& columns,
+                              int64_t rows, const RowTaker& taker) {
+  const absl::Time end = absl::Now() + kTimeOfARow * rows;
+  store::Selection few = selection;
+  bool late = false;
+  few.check = [&] {
+    late = late || absl::Now() > end;
+    return late ? absl::CancelledError("there are many") : CheckCall(call.context);
+  };
+  absl::Status status = VisitColumns(call, resource, few, leaves, columns, taker);
+  if (!status.ok() && late) {
+    taker.forget();
+    return false;
+  }
+  if (!status.ok()) return status;
+  return true;
+}
+
+// Whether the records were visited, from columns in memory or because they are few.
+absl::StatusOr<bool> VisitHeld(const Call& call, const engine::Resource& resource,
+                               const Selected& selected, absl::Span<const Leaf* const> leaves,
+                               const LeafColumns& columns, const RowTaker& taker) {
+  columnar::RowQuery query;
+  query.resource = &resource;
+  query.filter = selected.filter;
+  query.show_deleted = selected.selection.show_deleted;
+  query.view = selected.selection.view;
+  query.check = [&call] { return CheckCall(call.context); };
+  const auto held =
+      columnar::FindHeld(call.engine, call.columns, query, columns.columns, columnar::Make::kLater);
+  if (!held.ok()) return held.status();
+  if (!held->has_value()) return false;
+  if (!selected.filter.everything() && selected.exact()) {
+    int64_t rows = 0;
+    for (const columnar::Snapshot::Part& part : (*held)->snapshot.parts) rows += part.chunk->rows();
+    auto visited = VisitFew(call, resource, selected.selection, leaves, columns, rows, taker);
+    if (!visited.ok() || *visited) return visited;
+  }
+  std::vector<query::LeafCells> cells(leaves.size());
+  absl::Status status = columnar::VisitHeld(
+      call.engine, query, **held, columns.columns,
+      [&](absl::Span<const query::CellColumn> all, absl::Span<const int32_t> rows) {
+        for (size_t i = 0; i < leaves.size(); ++i) {
+          cells[i].assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(columns.sizes[i]));
+          all.remove_prefix(columns.sizes[i]);
+        }
+        return taker.cells(cells, rows);
+      });
+  if (!status.ok()) return status;
+  return true;
+}
+
 }  // namespace
 
 absl::Status VisitRows(const Call& call, const engine::Resource& resource, const Selected& selected,
                        absl::Span<const Leaf* const> leaves, const RowTaker& taker) {
   const auto columns = ColumnsOf(resource, leaves);
+  if (columns.has_value()) {
+    const auto visited = VisitHeld(call, resource, selected, leaves, *columns, taker);
+    if (!visited.ok() || *visited) return visited.status();
+  }
   if (columns.has_value() && selected.exact()) {
     return VisitColumns(call, resource, selected.selection, leaves, *columns, taker);
   }

@@ -11,14 +11,19 @@
 
 namespace detente::api {
 
-// What takes the records, one of the two for each: either gives the same result.
+// What takes the records, by one of the three ways: each gives the same result.
 struct RowTaker {
   absl::FunctionRef<absl::Status(absl::Span<const query::Datum>)> values;  // one for each leaf
+  // Of the rows that are named, the columns of each leaf.
+  absl::FunctionRef<absl::Status(absl::Span<const query::LeafCells>, absl::Span<const int32_t>)>
+      cells;
   absl::FunctionRef<absl::Status(const google::protobuf::Message&)> record;
+  absl::FunctionRef<void()> forget;  // what it has taken: it begins anew
 };
 
-// Visits the records that are selected, in any order: from the store's columns where these hold all
-// leaves and the whole filter, otherwise as messages. An error of the taker ends it.
+// Visits the records that are selected, in any order: from columns where these hold all leaves and
+// the whole filter, in memory if they are there, otherwise the store's; or else as messages. An
+// error of the taker ends it.
 absl::Status VisitRows(const Call& call, const engine::Resource& resource, const Selected& selected,
                        absl::Span<const query::Leaf* const> leaves, const RowTaker& taker);
 

@@ -20,10 +20,17 @@ constexpr int kRowsBetweenChecks = 256;
 // Over more revisions than that nobody is expected to read one in between.
 constexpr Revision kLeap = 20'000;
 constexpr auto kBetweenChecks = std::chrono::milliseconds(20);
+// What a reader who can do without the cache takes upon itself: to wait for another thread, and to
+// read versions.
+constexpr int kPatience = 2;  // times kBetweenChecks
+constexpr int64_t kFewVersions = 10'000;
+constexpr size_t kMaxWanted = 16;
 
 // How a thread says that columns don't fit: at all, or beside what others are making.
 absl::Status TooLarge() { return absl::OutOfRangeError("more than the cache takes"); }
 absl::Status NoRoom() { return absl::ResourceExhaustedError("no room in the cache"); }
+// And that it is far behind.
+absl::Status TooMuch() { return absl::UnavailableError("too many versions to read at once"); }
 
 size_t BytesOf(const Columns& columns) {
   size_t bytes = 0;
@@ -45,7 +52,15 @@ Cache::Cache(engine::Engine& engine, size_t max_bytes) : engine_(engine), max_by
   engine_.OnErasure([this] { DropAll(); });
 }
 
-Cache::~Cache() { engine_.OnErasure(nullptr); }
+Cache::~Cache() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wanted_changed_.notify_all();
+  if (maker_.joinable()) maker_.join();
+  engine_.OnErasure(nullptr);
+}
 
 const std::vector<Node>& Cache::NodesFor(const Resource& resource) {
   std::lock_guard lock(mutex_);
@@ -130,17 +145,46 @@ void Cache::DropAll() {
   }
 }
 
+void Cache::MakeLater(const Resource& resource, const std::vector<ColumnId>& columns) {
+  std::pair wish{&resource, columns};
+  if (wanted_.size() >= kMaxWanted ||
+      std::find(wanted_.begin(), wanted_.end(), wish) != wanted_.end()) {
+    return;
+  }
+  wanted_.push_back(std::move(wish));
+  if (!maker_.joinable()) maker_ = std::thread([this] { RunMaker(); });
+  wanted_changed_.notify_all();
+}
+
+void Cache::RunMaker() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wanted_changed_.wait(lock, [this] { return ending_ || !wanted_.empty(); });
+    if (ending_) return;
+    const auto [resource, columns] = wanted_.front();
+    lock.unlock();
+    // Where it fails, those who want the columns see why when they read the store.
+    if (const auto view = engine_.View(std::nullopt, ""); view.ok()) {
+      Find(*resource, view->revision, columns, Make::kNow, [this] {
+        return ending_ ? absl::CancelledError("the store is being closed") : absl::OkStatus();
+      }).IgnoreError();
+    }
+    lock.lock();
+    wanted_.pop_front();
+  }
+}
+
 absl::StatusOr<std::optional<Snapshot>> Cache::Find(const Resource& resource, Revision revision,
-                                                    const std::vector<ColumnId>& columns,
-                                                    bool build, const Check& check) {
+                                                    const std::vector<ColumnId>& columns, Make make,
+                                                    const Check& check) {
   // An erasure by another process is seen here too.
   const auto erasure = LastErasure();
   if (!erasure.ok()) return erasure.status();
   std::unique_lock lock(mutex_);
   Collection& collection = collections_[&resource];
-  while (collection.busy) {
-    // Who can do without it does not wait for all of it.
-    if (!build && !collection.made) return std::nullopt;
+  const bool now = make == Make::kNow;
+  for (int waited = 0; collection.busy; ++waited) {
+    if (!now && (!collection.made || waited >= kPatience)) return std::nullopt;
     changed_.wait_for(lock, kBetweenChecks);
     lock.unlock();
     if (absl::Status s = check(); !s.ok()) return s;
@@ -153,14 +197,22 @@ absl::StatusOr<std::optional<Snapshot>> Cache::Find(const Resource& resource, Re
   const bool there = collection.made && std::all_of(columns.begin(), columns.end(), [&](auto& id) {
                        return collection.columns.contains(id);
                      });
-  if ((!there && !build) || (collection.made && revision < collection.floor) ||
+  if ((collection.made && revision < collection.floor) ||
       (!there && collection.too_large.contains(columns))) {
+    return std::nullopt;
+  }
+  if (!there && !now) {
+    // A collection that is asked once is not asked again as a rule; and without a column there is
+    // nothing to be made.
+    if (make == Make::kLater && collection.asked && !columns.empty()) MakeLater(resource, columns);
+    collection.asked |= make == Make::kLater;
     return std::nullopt;
   }
   if (!there || revision > collection.top) {
     collection.busy = true;
     lock.unlock();
-    absl::Status status = Bring(resource, &collection, revision, columns, check);
+    absl::Status status =
+        Bring(resource, &collection, revision, columns, now ? INT64_MAX : kFewVersions, check);
     // What was erased meanwhile may have been read before.
     const auto after = LastErasure();
     lock.lock();
@@ -175,7 +227,8 @@ absl::StatusOr<std::optional<Snapshot>> Cache::Find(const Resource& resource, Re
       collection.too_large.insert(columns);
       if (there) Drop(&collection);  // it has grown
     }
-    if (status == TooLarge() || status == NoRoom()) return std::nullopt;
+    if (status == TooMuch() && make == Make::kLater) MakeLater(resource, columns);
+    if (status == TooLarge() || status == NoRoom() || status == TooMuch()) return std::nullopt;
     if (!status.ok()) return status;
   }
   ++uses_;
@@ -192,11 +245,12 @@ absl::StatusOr<std::optional<Snapshot>> Cache::Find(const Resource& resource, Re
 }
 
 absl::Status Cache::Bring(const Resource& resource, Collection* collection, Revision revision,
-                          const std::vector<ColumnId>& columns, const Check& check) {
+                          const std::vector<ColumnId>& columns, int64_t max_versions,
+                          const Check& check) {
   absl::Status status;
   if (!collection->made) {
-    status = Read(resource, collection, {.to = revision, .seen_at = revision}, columns, check,
-                  &collection->chunks);
+    status = Read(resource, collection, {.to = revision, .seen_at = revision}, columns,
+                  max_versions, check, &collection->chunks);
     if (status.ok()) {
       collection->made = true;
       collection->floor = collection->top = revision;
@@ -235,7 +289,7 @@ absl::Status Cache::Bring(const Resource& resource, Collection* collection, Revi
     const bool leap = revision - collection->top > kLeap;
     if (leap) range.seen_at = revision;
     std::vector<std::shared_ptr<Chunk>> fresh;
-    status = Read(resource, collection, range, all, check, &fresh);
+    status = Read(resource, collection, range, all, max_versions, check, &fresh);
     if (status.ok()) {
       if (leap) collection->floor = revision;
       std::move(fresh.begin(), fresh.end(), std::back_inserter(collection->chunks));
@@ -260,8 +314,10 @@ absl::Status Cache::CheckRoom(const Resource& resource, Revision revision, const
 
 absl::Status Cache::Read(const Resource& resource, Collection* collection,
                          store::VersionRange range, const std::vector<ColumnId>& columns,
-                         const Check& check, std::vector<std::shared_ptr<Chunk>>* chunks) {
+                         int64_t max_versions, const Check& check,
+                         std::vector<std::shared_ptr<Chunk>>* chunks) {
   ChunkBuilder builder(resource, NodesFor(resource), columns);
+  int64_t read = 0;
   for (bool more = true; more;) {
     more = false;
     absl::Status inner;
@@ -273,6 +329,7 @@ absl::Status Cache::Read(const Resource& resource, Collection* collection,
                                                 [&](const Version& version, Revision until) {
                                                   if (builder.rows() % kRowsBetweenChecks == 0)
                                                     inner = check();
+                                                  if (++read > max_versions) inner = TooMuch();
                                                   if (inner.ok()) inner = builder.Load(version);
                                                   if (inner.ok()) inner = builder.Append(until);
                                                   range.after = version.since;

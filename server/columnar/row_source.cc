@@ -1,9 +1,9 @@
 #include "columnar/row_source.h"
 
+#include <arrow/array.h>
 #include <arrow/record_batch.h>
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 #include <utility>
 
@@ -39,6 +39,33 @@ absl::StatusOr<std::vector<uint8_t>> MaskOf(const Snapshot::Part& part, const Ro
   }
   if (absl::Status s = Restrict(condition, part.columns, query.check, &mask); !s.ok()) return s;
   return mask;
+}
+
+query::CellColumn CellsOf(const arrow::Array& array) {
+  query::CellColumn cells;
+  if (array.null_count() > 0) {
+    cells.valid = array.null_bitmap_data();
+    cells.first = array.offset();
+  }
+  switch (array.type_id()) {
+    case arrow::Type::INT64:
+      cells.integers = static_cast<const arrow::Int64Array&>(array).raw_values();
+      break;
+    case arrow::Type::DOUBLE:
+      cells.numbers = static_cast<const arrow::DoubleArray&>(array).raw_values();
+      break;
+    default:
+      cells.offsets = static_cast<const arrow::StringArray&>(array).raw_value_offsets();
+      cells.texts =
+          reinterpret_cast<const char*>(static_cast<const arrow::StringArray&>(array).raw_data());
+  }
+  return cells;
+}
+
+absl::StatusOr<Revision> LastErasure(engine::Engine& engine) {
+  auto reader = engine.LeaseReader();
+  if (!reader.ok()) return reader.status();
+  return (*reader)->LastErasure();
 }
 
 class CachedSource : public RowSource {
@@ -235,15 +262,15 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Ca
   // What is said of superseded versions is said of columns alone, and is true of newest ones too.
   const bool by_columns = lowered.past_exact && AddKeys(lowered.past, &wanted);
   const std::vector<ColumnId> columns(wanted.begin(), wanted.end());
-  auto cached = [&](bool build) -> absl::StatusOr<std::unique_ptr<RowSource>> {
-    auto snapshot = cache.Find(*query.resource, query.view.revision, columns, build, query.check);
+  auto cached = [&](Make make) -> absl::StatusOr<std::unique_ptr<RowSource>> {
+    auto snapshot = cache.Find(*query.resource, query.view.revision, columns, make, query.check);
     if (!snapshot.ok()) return snapshot.status();
     if (!snapshot->has_value()) return nullptr;
     return std::make_unique<CachedSource>(query, format, **std::move(snapshot), lowered.past);
   };
   const bool may_cache = by_columns && (way == Way::kBest || way == Way::kCache);
   if (may_cache) {
-    auto source = cached(/*build=*/false);
+    auto source = cached(Make::kNever);
     if (!source.ok() || *source != nullptr) return source;
   }
   if (filtered && (way == Way::kBest || way == Way::kIndex)) {
@@ -255,28 +282,71 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Ca
   }
   // A look at the first rows is not worth a cache.
   if (may_cache && (query.row_limit == 0 || query.row_limit > kFewRows)) {
-    auto source = cached(/*build=*/true);
+    auto source = cached(Make::kNow);
     if (!source.ok() || *source != nullptr) return source;
   }
   if (way != Way::kBest && way != Way::kStore) return nullptr;
   return std::make_unique<StoreSource>(engine, cache, query, format);
 }
 
-absl::StatusOr<std::optional<int64_t>> CountCached(Cache& cache, const RowQuery& query) {
-  const query::Lowered lowered = query.filter.Lower(*query.resource->columns, query.show_deleted);
+absl::StatusOr<std::optional<HeldRows>> FindHeld(engine::Engine& engine, Cache& cache,
+                                                 const RowQuery& query,
+                                                 absl::Span<const int> columns, Make make) {
+  query::Lowered lowered = query.filter.Lower(*query.resource->columns, query.show_deleted);
   std::set<ColumnId> wanted;
   if (!lowered.past_exact || !AddKeys(lowered.past, &wanted)) return std::nullopt;
+  for (const int column : columns) wanted.insert({true, column});
+  HeldRows held;
+  auto erasure = LastErasure(engine);
+  if (!erasure.ok()) return erasure.status();
+  held.erasure = *erasure;
   auto snapshot = cache.Find(*query.resource, query.view.revision, {wanted.begin(), wanted.end()},
-                             /*build=*/false, query.check);
+                             make, query.check);
   if (!snapshot.ok()) return snapshot.status();
   if (!snapshot->has_value()) return std::nullopt;
-  int64_t count = 0;
-  for (const Snapshot::Part& part : (*snapshot)->parts) {
+  held.snapshot = **std::move(snapshot);
+  held.condition = std::move(lowered.past);
+  return held;
+}
+
+absl::Status VisitHeld(
+    engine::Engine& engine, const RowQuery& query, const HeldRows& held,
+    absl::Span<const int> columns,
+    absl::FunctionRef<absl::Status(absl::Span<const query::CellColumn>, absl::Span<const int32_t>)>
+        visit) {
+  std::vector<query::CellColumn> cells(columns.size());
+  std::vector<int32_t> rows;
+  for (const Snapshot::Part& part : held.snapshot.parts) {
     if (absl::Status s = query.check(); !s.ok()) return s;
-    const auto mask = MaskOf(part, query, lowered.past);
+    const auto mask = MaskOf(part, query, held.condition);
     if (!mask.ok()) return mask.status();
-    count += std::accumulate(mask->begin(), mask->end(), int64_t{0});
+    rows.clear();
+    for (size_t i = 0; i < mask->size(); ++i) {
+      if ((*mask)[i] != 0) rows.push_back(static_cast<int32_t>(i));
+    }
+    if (rows.empty()) continue;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      cells[i] = CellsOf(*part.columns.at({true, columns[i]}));
+    }
+    if (absl::Status s = visit(cells, rows); !s.ok()) return s;
   }
+  const auto erasure = LastErasure(engine);
+  if (!erasure.ok()) return erasure.status();
+  return *erasure == held.erasure ? absl::OkStatus() : EndedByErasure();
+}
+
+absl::StatusOr<std::optional<int64_t>> CountCached(engine::Engine& engine, Cache& cache,
+                                                   const RowQuery& query) {
+  const auto held = FindHeld(engine, cache, query, {}, Make::kNever);
+  if (!held.ok()) return held.status();
+  if (!held->has_value()) return std::nullopt;
+  int64_t count = 0;
+  absl::Status status =
+      VisitHeld(engine, query, **held, {}, [&](auto, absl::Span<const int32_t> rows) {
+        count += static_cast<int64_t>(rows.size());
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
   return count;
 }
 

@@ -12,10 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "columnar/cache.h"
 #include "columnar/row_format.h"
 #include "engine/engine.h"
+#include "query/cells.h"
 #include "query/filter.h"
 #include "store/store.h"
 
@@ -58,8 +61,31 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenSource(engine::Engine& engine, Ca
                                                       const RowFormat& format,
                                                       Way way = Way::kBest);
 
+// The rows of a read in the cache, and columns of the store's table for what is asked of them.
+struct HeldRows {
+  Snapshot snapshot;
+  store::Condition condition;
+  store::Revision erasure = 0;  // the store's last one when they were found
+};
+
+// None where the cache does not hold what tells the rows, and the `columns` of the store's table
+// (store::RowColumn too). `make` as for Cache::Find.
+absl::StatusOr<std::optional<HeldRows>> FindHeld(engine::Engine& engine, Cache& cache,
+                                                 const RowQuery& query,
+                                                 absl::Span<const int> columns, Make make);
+
+// Visits them some at a time: the columns, whose cells live as long as the call, and the rows in
+// these. Offset, limit and the part of a stream are left aside. ABORTED (ERASED) where an erasure
+// came meanwhile.
+absl::Status VisitHeld(
+    engine::Engine& engine, const RowQuery& query, const HeldRows& held,
+    absl::Span<const int> columns,
+    absl::FunctionRef<absl::Status(absl::Span<const query::CellColumn>, absl::Span<const int32_t>)>
+        visit);
+
 // How many rows there are, its offset and limit aside; none where the cache does not hold what
 // tells.
-absl::StatusOr<std::optional<int64_t>> CountCached(Cache& cache, const RowQuery& query);
+absl::StatusOr<std::optional<int64_t>> CountCached(engine::Engine& engine, Cache& cache,
+                                                   const RowQuery& query);
 
 }  // namespace detente::columnar

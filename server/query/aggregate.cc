@@ -16,26 +16,20 @@ using google::protobuf::Message;
 using v1::AggregateRecordsRequest;
 using Kind = Leaf::Kind;
 
-constexpr int64_t kMicrosPerDay = int64_t{86'400} * 1'000'000;
-
 absl::Status TooMany(absl::string_view what, absl::string_view advice) {
   return InvalidFields({{"group_paths", absl::StrCat(what, "; ", advice)}}, v1::LIMIT_EXCEEDED);
-}
-
-absl::Status TooManyCombinations() {
-  return TooMany(
-      absl::StrCat("a record has more than ", kMaxCombinations, " combinations of values"),
-      "group by fewer lists at once, or by longer parts of dates");
-}
-
-int64_t DayOfTime(int64_t micros) {
-  return micros >= 0 ? micros / kMicrosPerDay : -((-micros + kMicrosPerDay - 1) / kMicrosPerDay);
 }
 
 // A number as a key: equal numbers alike.
 int64_t BitsOf(double number) { return std::bit_cast<int64_t>(number == 0 ? 0.0 : number); }
 
 }  // namespace
+
+absl::Status Grouping::TooManyCombinations() {
+  return TooMany(
+      absl::StrCat("a record has more than ", kMaxCombinations, " combinations of values"),
+      "group by fewer lists at once, or by longer parts of dates");
+}
 
 int64_t Grouping::Texts::NumberOf(absl::string_view text) {
   const auto found = numbers.find(text);
@@ -46,16 +40,26 @@ int64_t Grouping::Texts::NumberOf(absl::string_view text) {
   return number;
 }
 
-Grouping::Grouping(const Aggregation& aggregation)
+Grouping::Grouping(const Aggregation& aggregation, std::function<absl::Status()> check)
     : aggregation_(aggregation),
+      check_(std::move(check)),
       unnest_(aggregation.Leaves(), aggregation.keys.size()),
       key_texts_(aggregation.keys.size()),
       unknown_dates_(aggregation.keys.size()),
       measure_texts_(aggregation.measures.size()),
-      options_(aggregation.keys.size()) {
-  for (const Leaf& key : aggregation.keys) key_dates_.emplace_back(key.part);
-  for (size_t i = 0; i < aggregation.measures.size(); ++i)
+      options_(aggregation.keys.size()),
+      option_lists_(aggregation.keys.size()) {
+  for (const Leaf& key : aggregation.keys) {
+    key_dates_.emplace_back(key.part);
+    cell_numbers_.emplace_back(key);
+  }
+  for (const Measure& measure : aggregation.measures) {
     measure_dates_.emplace_back(std::nullopt);
+    measure_numbers_.emplace_back();
+    const bool texts = measure.leaf.has_value() &&
+                       (measure.leaf->kind == Kind::kText || measure.leaf->kind == Kind::kDate);
+    if (texts) measure_numbers_.back().emplace(*measure.leaf);
+  }
   // Without keys there is one group, of no records too.
   if (aggregation.keys.empty()) Find({}).IgnoreError();
 }
@@ -171,19 +175,21 @@ void Grouping::Feed(size_t measure, const Datum& datum, Total* total) {
   }
 }
 
-// `data` are all that one record has for the measure in one group; sign -1 takes them away again.
-void Grouping::FeedRecord(size_t measure, absl::Span<const Datum> data, int sign, Total* total) {
+// `data` are all that one record has for the measure in one group, as often as there are such
+// records; -1 takes them away again.
+void Grouping::FeedRecord(size_t measure, absl::Span<const Datum> data, int64_t times,
+                          Total* total) {
   const Measure& one = aggregation_.measures[measure];
   if (!one.leaf.has_value()) {
-    total->integer += sign;
-    total->count += sign;
+    total->integer += times;
+    total->count += times;
     return;
   }
   bool any = false;
   for (const Datum& datum : data) {
     if (one.kind == AggregateRecordsRequest::Measure::SUM) {
       const bool bounded = datum.present && datum.bounds.high.has_value();
-      if (one.leaf->kind == Kind::kEstimate && !bounded) total->unbounded += sign;
+      if (one.leaf->kind == Kind::kEstimate && !bounded) total->unbounded += times;
     }
     if (!datum.present) continue;
     switch (one.kind) {
@@ -201,25 +207,25 @@ void Grouping::FeedRecord(size_t measure, absl::Span<const Datum> data, int sign
         break;
       case AggregateRecordsRequest::Measure::SUM:
         if (one.leaf->kind == Kind::kEstimate) {
-          total->low += sign * absl::int128(datum.bounds.low);
-          total->high += sign * absl::int128(datum.bounds.high.value_or(0));
-          total->best += sign * absl::int128(datum.best.value_or(0));
-          total->bests += datum.best.has_value() ? sign : 0;
+          total->low += times * absl::int128(datum.bounds.low);
+          total->high += times * absl::int128(datum.bounds.high.value_or(0));
+          total->best += times * absl::int128(datum.best.value_or(0));
+          total->bests += datum.best.has_value() ? times : 0;
         } else {
-          total->best += sign * absl::int128(datum.integer);
-          total->number += sign * datum.number;
-          total->bests += sign;
+          total->best += times * absl::int128(datum.integer);
+          total->number += static_cast<double>(times) * datum.number;
+          total->bests += times;
         }
         break;
       default:
         break;
     }
     any = true;
-    total->count += sign;
+    total->count += times;
     // The others are the same however often they are told.
-    if (sign > 0) Feed(measure, datum, total);
+    if (times > 0) Feed(measure, datum, total);
   }
-  if (one.kind == AggregateRecordsRequest::Measure::COUNT && any) total->integer += sign;
+  if (one.kind == AggregateRecordsRequest::Measure::COUNT && any) total->integer += times;
 }
 
 absl::Status Grouping::CheckDistinct() const {
@@ -251,32 +257,6 @@ absl::Status Grouping::ForEachKey(
     if (absl::Status s = visit(key, spread, certain, unknown); !s.ok()) return s;
   }
   return absl::OkStatus();
-}
-
-absl::Status Grouping::Add(absl::Span<const Datum> values) {
-  ++records_;
-  const size_t keys = aggregation_.keys.size();
-  for (size_t k = 0; k < keys; ++k) Options(k, values[k], &options_[k]);
-  auto feed = [&](Totals* totals) {
-    size_t at = keys;
-    for (size_t m = 0; m < aggregation_.measures.size(); ++m) {
-      const size_t size = aggregation_.measures[m].leaf.has_value() ? 1 : 0;
-      FeedRecord(m, values.subspan(at, size), 1, &(*totals)[m]);
-      at += size;
-    }
-  };
-  absl::Status status =
-      ForEachKey([&](const Key& key, const Key& spread, bool certain, bool unknown) {
-        auto group = Find(key);
-        if (!group.ok()) return group.status();
-        feed(certain ? &(*group)->certain : PossibleOf(*group));
-        if (!unknown) return absl::OkStatus();
-        auto totals = FindSpread(spread);
-        if (!totals.ok()) return totals.status();
-        feed(*totals);
-        return absl::OkStatus();
-      });
-  return status.ok() ? CheckDistinct() : status;
 }
 
 absl::Status Grouping::Add(const Message& record) {

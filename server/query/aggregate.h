@@ -14,12 +14,14 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/node_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/numeric/int128.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "detente/v1/query_service.pb.h"
+#include "query/cell_numbers.h"
 #include "query/leaf.h"
 #include "query/unnest.h"
 
@@ -69,19 +71,19 @@ absl::StatusOr<Aggregation> ParseAggregation(const v1::AggregateRecordsRequest& 
 
 class Grouping {
  public:
-  // `aggregation` must outlive it.
-  explicit Grouping(const Aggregation& aggregation);
+  // `aggregation` must outlive it. `check` is asked now and then in what takes long: an error ends
+  // it.
+  explicit Grouping(const Aggregation& aggregation, std::function<absl::Status()> check = nullptr);
 
   // One record. LIMIT_EXCEEDED where too much would have to be kept; such an error is final.
   absl::Status Add(const google::protobuf::Message& record);
   // The same of its values, one for each of aggregation.Leaves(), where no leaf is repeated.
   absl::Status Add(absl::Span<const Datum> values);
+  // Of many records, the rows that are named, by the columns of each of these leaves.
+  absl::Status Add(absl::Span<const LeafCells> leaves, absl::Span<const int32_t> rows);
 
-  int64_t record_count() const { return records_; }
-
-  // The groups, `total_groups` and `record_count`. `check` is asked now and then: an error ends it.
-  absl::Status Finish(const std::function<absl::Status()>& check,
-                      v1::AggregateRecordsResponse* response);
+  // The groups, `total_groups` and `record_count`.
+  absl::Status Finish(v1::AggregateRecordsResponse* response);
 
  private:
   // A key: absent, or there though nobody knows where (value 0; while dates are spread, the number
@@ -102,6 +104,11 @@ class Grouping {
     int64_t value;
     bool certain;
     int64_t unknown = 0;  // the number of the text
+    bool operator==(const Option&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Option& option) {
+      return H::combine(std::move(h), option.state, option.value, option.certain, option.unknown);
+    }
   };
   // Sums are kept wide, so that what is there twice can be taken away again.
   struct Total {
@@ -132,6 +139,20 @@ class Grouping {
     std::vector<std::vector<Slot>> slots;          // of each measure
     std::vector<std::vector<Slot>> certain_slots;  // those among them that certainly belong there
   };
+  // Where records may belong by one key, by number.
+  struct OptionLists {
+    absl::node_hash_map<std::vector<Option>, uint32_t> numbers;
+    std::vector<const std::vector<Option>*> lists;
+  };
+  // Of each key the number of a list: records of the same numbers belong to the same groups.
+  using ListNumbers = std::array<uint32_t, kMaxGroupPaths>;
+  // What such records give: to their group at once where it is certainly this one, otherwise kept
+  // for all groups that it can be.
+  struct Combination {
+    ListNumbers lists;
+    size_t group;
+    Totals kept;  // empty: it is that of the group
+  };
   // Texts of a key or a measure by number.
   struct Texts {
     absl::flat_hash_map<std::string, int64_t> numbers;
@@ -145,22 +166,38 @@ class Grouping {
   absl::Status CheckRoom() const;
   Totals* PossibleOf(Group* group);
   void Feed(size_t measure, const Datum& datum, Total* total);
-  void FeedRecord(size_t measure, absl::Span<const Datum> data, int sign, Total* total);
+  void FeedRecord(size_t measure, absl::Span<const Datum> data, int64_t times, Total* total);
   void FeedMore(size_t measure, absl::Span<const Slot> known, absl::Span<const Slot> all,
                 Total* total);
   void FeedBoth(size_t measure, absl::Span<const Slot> a, absl::Span<const Slot> b, Total* total);
   std::vector<Datum> DataOf(size_t measure, absl::Span<const Slot> slots) const;
   bool HasValue(size_t measure, absl::Span<const Slot> slots) const;
   absl::Status CheckDistinct() const;
+  static absl::Status TooManyCombinations();
   // Calls `visit` for each combination of options_: the key, the one with texts of dates, whether
   // it is certain, whether there are such texts.
   absl::Status ForEachKey(
       absl::FunctionRef<absl::Status(const Key&, const Key&, bool, bool)> visit) const;
+  // aggregate_rows.cc
+  uint32_t NumberOfOptions(size_t key, const Datum& datum);
+  absl::StatusOr<uint32_t> CombinationOf(const ListNumbers& lists);
+  Totals* TotalsOf(uint32_t combination);
+  absl::StatusOr<size_t> AddSome(absl::Span<const LeafCells> leaves,
+                                 absl::Span<const int32_t> rows);
+  absl::Status Combine(const std::array<std::vector<uint32_t>, kMaxGroupPaths>& numbers,
+                       std::vector<uint32_t>* combinations);
+  void FeedRows(size_t measure, const LeafCells& cells, absl::Span<const int32_t> rows,
+                absl::Span<const uint32_t> combinations);
+  bool KeepsMuch() const;
+  absl::Status Settle();
+  absl::Status Distribute();
+
   absl::flat_hash_map<Key, Share> Joined(size_t date, absl::flat_hash_map<Key, Share> spread);
   absl::Status AddShares(const absl::flat_hash_map<Key, Share>& shares,
                          const absl::flat_hash_map<Key, Share>& spread);
   bool Reaches(const Key& spread, const Key& group);
-  absl::Status Spread(const std::function<absl::Status()>& check);
+  absl::Status Check();
+  absl::Status Spread();
   void Merge(const Totals& from, int sign, Totals* to);
   int CompareExtremes(size_t measure, const Total& a, const Total& b) const;
   // Below 0: the first comes first.
@@ -172,6 +209,8 @@ class Grouping {
   void Write(const Group& group, v1::AggregateRecordsResponse::Group* out) const;
 
   const Aggregation& aggregation_;
+  const std::function<absl::Status()> check_;
+  int64_t steps_ = 0;
   const Unnest unnest_;
   std::vector<DateCache> key_dates_;
   std::vector<DateCache> measure_dates_;
@@ -179,6 +218,16 @@ class Grouping {
   std::vector<Texts> unknown_dates_;  // of each key: the texts that say too little
   std::vector<Texts> measure_texts_;
   std::vector<std::vector<Option>> options_;
+  std::vector<CellNumbers> cell_numbers_;                    // of each key: of its lists of options
+  std::vector<std::optional<CellNumbers>> measure_numbers_;  // of those of texts and dates
+  uint32_t next_number_ = 0;
+  std::vector<OptionLists> option_lists_;  // of each key
+  size_t kept_options_ = 0;                // in all lists
+  absl::flat_hash_map<ListNumbers, uint32_t> combination_numbers_;
+  std::vector<Combination> combinations_;
+  size_t kept_totals_ = 0;                   // of combinations
+  std::vector<uint32_t> combination_table_;  // by all lists' numbers, where they are few
+  std::vector<size_t> table_sizes_;          // how many lists there were of each key
   absl::flat_hash_map<Key, size_t> group_numbers_;
   std::vector<Group> groups_;
   absl::flat_hash_map<Key, Totals> spread_;

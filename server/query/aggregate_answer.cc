@@ -14,8 +14,6 @@ using v1::AggregateRecordsRequest;
 using v1::AggregateRecordsResponse;
 using Kind = Leaf::Kind;
 
-constexpr int kStepsBetweenChecks = 1'024;
-
 int64_t Clamp(absl::int128 value) {
   return static_cast<int64_t>(std::clamp<absl::int128>(value, std::numeric_limits<int64_t>::min(),
                                                        std::numeric_limits<int64_t>::max()));
@@ -28,7 +26,7 @@ int Compare(const T& a, const T& b) {
 
 }  // namespace
 
-absl::Status Grouping::Spread(const std::function<absl::Status()>& check) {
+absl::Status Grouping::Spread() {
   if (spread_.empty()) return absl::OkStatus();
   // Groups by what they have where a date is known, for each pattern of dates that are not.
   auto without = [&](Key key, const Key& pattern) {
@@ -38,7 +36,6 @@ absl::Status Grouping::Spread(const std::function<absl::Status()>& check) {
     return key;
   };
   std::map<std::array<bool, kMaxGroupPaths>, absl::flat_hash_map<Key, std::vector<size_t>>> known;
-  int64_t steps = 0;
   for (const auto& [from, totals] : spread_) {
     std::array<bool, kMaxGroupPaths> pattern = {};
     for (size_t k = 0; k < pattern.size(); ++k) pattern[k] = from.states[k] == kUnknown;
@@ -47,9 +44,7 @@ absl::Status Grouping::Spread(const std::function<absl::Status()>& check) {
       groups->second[without(groups_[i].key, from)].push_back(i);
     }
     for (size_t i : groups->second[without(from, from)]) {
-      if (++steps % kStepsBetweenChecks == 0 && check) {
-        if (absl::Status s = check(); !s.ok()) return s;
-      }
+      if (absl::Status s = Check(); !s.ok()) return s;
       if (!Reaches(from, groups_[i].key)) continue;
       Merge(totals, 1, PossibleOf(&groups_[i]));
       if (absl::Status s = CheckDistinct(); !s.ok()) return s;
@@ -219,9 +214,10 @@ void Grouping::Write(const Group& group, AggregateRecordsResponse::Group* out) c
   }
 }
 
-absl::Status Grouping::Finish(const std::function<absl::Status()>& check,
-                              AggregateRecordsResponse* response) {
-  if (absl::Status s = Spread(check); !s.ok()) return s;
+absl::Status Grouping::Finish(AggregateRecordsResponse* response) {
+  if (absl::Status s = Distribute(); !s.ok()) return s;
+  if (absl::Status s = CheckDistinct(); !s.ok()) return s;
+  if (absl::Status s = Spread(); !s.ok()) return s;
   for (Group& group : groups_) {
     if (group.possible.empty()) continue;
     Merge(group.certain, 1, &group.possible);

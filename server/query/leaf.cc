@@ -1,6 +1,7 @@
 #include "query/leaf.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <variant>
@@ -33,6 +34,8 @@ constexpr size_t kMaxCachedDates = 100'000;
 // the field is absent.
 constexpr int64_t kFirstDay = -719'162;  // 0001-01-01
 constexpr int64_t kLastDay = 2'932'896;  // 9999-12-31
+constexpr int64_t kMicrosPerDay = int64_t{86'400} * 1'000'000;
+constexpr size_t kMaxLeafColumns = 4;  // of an estimate
 // Fields up to this number are the row's, not the payload's.
 constexpr int kLastRowField = 7;
 
@@ -80,11 +83,12 @@ int64_t Saturated(const FieldDescriptor* field, int64_t whole) {
   return beyond ? std::numeric_limits<int64_t>::max() : whole;
 }
 
-void ReadEstimate(const v1::Estimate& estimate, Datum* datum) {
-  datum->present = estimate.has_low() || estimate.has_best() || estimate.has_high();
+void ReadEstimate(std::optional<int64_t> low, std::optional<int64_t> best,
+                  std::optional<int64_t> high, bool approximate, Datum* datum) {
+  datum->present = low.has_value() || best.has_value() || high.has_value();
   if (!datum->present) return;
-  datum->bounds = values::BoundsOf(estimate);
-  if (estimate.has_best()) datum->best = estimate.best();
+  datum->bounds = values::BoundsOf(low, best, high, approximate);
+  datum->best = best;
 }
 
 void ReadDate(int state, absl::string_view edtf, Datum* datum) {
@@ -100,8 +104,14 @@ void ReadMessage(Kind kind, const Message& message, Datum* datum) {
       const auto& date = static_cast<const v1::UncertainDate&>(message);
       return ReadDate(date.state(), date.edtf(), datum);
     }
-    case Kind::kEstimate:
-      return ReadEstimate(static_cast<const v1::Estimate&>(message), datum);
+    case Kind::kEstimate: {
+      const auto& estimate = static_cast<const v1::Estimate&>(message);
+      std::optional<int64_t> low, best, high;
+      if (estimate.has_low()) low = estimate.low();
+      if (estimate.has_best()) best = estimate.best();
+      if (estimate.has_high()) high = estimate.high();
+      return ReadEstimate(low, best, high, estimate.approximate(), datum);
+    }
     case Kind::kDay: {
       const auto& date = static_cast<const google::type::Date&>(message);
       datum->present = values::IsCivil({date.year(), date.month(), date.day()});
@@ -135,9 +145,52 @@ Datum ReadMapEntry(const Leaf& leaf, const Message& holder) {
   return {};
 }
 
-int64_t IntegerOf(const store::Value& value, int64_t otherwise = 0) {
+int64_t IntegerOf(const Cell& value, int64_t otherwise = 0) {
   const auto* integer = std::get_if<int64_t>(&value);
   return integer == nullptr ? otherwise : *integer;
+}
+
+Datum ReadCells(const Leaf& leaf, absl::Span<const Cell> values) {
+  Datum datum;
+  switch (leaf.kind) {
+    case Kind::kText:
+      if (const auto* text = std::get_if<absl::string_view>(&values[0])) {
+        datum.present = !text->empty();
+        datum.text = *text;
+      }
+      break;
+    case Kind::kNumber:
+      if (const auto* number = std::get_if<double>(&values[0])) {
+        datum.present = true;
+        datum.number = *number;
+      }
+      break;
+    case Kind::kDate: {
+      const auto* text = std::get_if<absl::string_view>(&values[1]);
+      ReadDate(static_cast<int>(IntegerOf(values[0])),
+               text == nullptr ? absl::string_view() : *text, &datum);
+      break;
+    }
+    case Kind::kEstimate: {
+      std::array<std::optional<int64_t>, 3> numbers;
+      for (size_t i = 0; i < numbers.size(); ++i) {
+        if (const auto* number = std::get_if<int64_t>(&values[i])) numbers[i] = *number;
+      }
+      ReadEstimate(numbers[0], numbers[1], numbers[2], IntegerOf(values[3]) != 0, &datum);
+      break;
+    }
+    default:
+      if (const auto* integer = std::get_if<int64_t>(&values[0])) {
+        // The row's times are 0 where they are not set.
+        const bool of_row = leaf.kind == Kind::kTime && leaf.path.size() == 1 &&
+                            leaf.path[0]->number() <= kLastRowField;
+        const bool zero_is_unset = leaf.kind == Kind::kEnum || of_row;
+        datum.integer = Saturated(leaf.field(), *integer);
+        datum.present = *integer != 0 || !zero_is_unset;
+        if (leaf.kind == Kind::kDay && (*integer < kFirstDay || *integer > kLastDay)) datum = {};
+      }
+  }
+  return datum;
 }
 
 }  // namespace
@@ -263,47 +316,19 @@ std::optional<std::vector<int>> ColumnsOf(const Leaf& leaf, const Columns& colum
 }
 
 Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values) {
-  Datum datum;
-  switch (leaf.kind) {
-    case Kind::kText:
-      if (const auto* text = std::get_if<std::string>(&values[0])) {
-        datum.present = !text->empty();
-        datum.text = *text;
-      }
-      break;
-    case Kind::kNumber:
-      if (const auto* number = std::get_if<double>(&values[0])) {
-        datum.present = true;
-        datum.number = *number;
-      }
-      break;
-    case Kind::kDate: {
-      const auto* text = std::get_if<std::string>(&values[1]);
-      ReadDate(static_cast<int>(IntegerOf(values[0])),
-               text == nullptr ? absl::string_view() : absl::string_view(*text), &datum);
-      break;
-    }
-    case Kind::kEstimate: {
-      v1::Estimate estimate;
-      if (const auto* low = std::get_if<int64_t>(&values[0])) estimate.set_low(*low);
-      if (const auto* best = std::get_if<int64_t>(&values[1])) estimate.set_best(*best);
-      if (const auto* high = std::get_if<int64_t>(&values[2])) estimate.set_high(*high);
-      estimate.set_approximate(IntegerOf(values[3]) != 0);
-      ReadEstimate(estimate, &datum);
-      break;
-    }
-    default:
-      if (const auto* integer = std::get_if<int64_t>(&values[0])) {
-        // The row's times are 0 where they are not set.
-        const bool of_row = leaf.kind == Kind::kTime && leaf.path.size() == 1 &&
-                            leaf.path[0]->number() <= kLastRowField;
-        const bool zero_is_unset = leaf.kind == Kind::kEnum || of_row;
-        datum.integer = Saturated(leaf.field(), *integer);
-        datum.present = *integer != 0 || !zero_is_unset;
-        if (leaf.kind == Kind::kDay && (*integer < kFirstDay || *integer > kLastDay)) datum = {};
-      }
-  }
-  return datum;
+  std::array<Cell, kMaxLeafColumns> cells;
+  for (size_t i = 0; i < values.size(); ++i) cells[i] = CellOf(values[i]);
+  return ReadCells(leaf, absl::MakeConstSpan(cells.data(), values.size()));
+}
+
+Datum ReadColumns(const Leaf& leaf, const LeafCells& cells, size_t row) {
+  std::array<Cell, kMaxLeafColumns> values;
+  for (size_t i = 0; i < cells.size(); ++i) values[i] = cells[i].At(row);
+  return ReadCells(leaf, absl::MakeConstSpan(values.data(), cells.size()));
+}
+
+int64_t DayOfTime(int64_t micros) {
+  return micros >= 0 ? micros / kMicrosPerDay : -((-micros + kMicrosPerDay - 1) / kMicrosPerDay);
 }
 
 std::string TextOfNumber(double number) {

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "query/cells.h"
 #include "query/columns.h"
 #include "query/date_part.h"
 #include "store/table.h"
@@ -72,6 +73,10 @@ Datum ReadDatum(const Leaf& leaf, const google::protobuf::Message& holder, int i
 // columns.
 std::optional<std::vector<int>> ColumnsOf(const Leaf& leaf, const Columns& columns);
 Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values);
+Datum ReadColumns(const Leaf& leaf, const LeafCells& cells, size_t row);
+
+// Since 1970-01-01, of a time in microseconds.
+int64_t DayOfTime(int64_t micros);
 
 // As a filter writes it.
 std::string TextOfInteger(const Leaf& leaf, int64_t value);

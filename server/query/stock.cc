@@ -203,6 +203,18 @@ absl::Status Stock::Add(absl::Span<const Datum> values) {
   return absl::OkStatus();
 }
 
+absl::Status Stock::Add(absl::Span<const LeafCells> leaves, absl::Span<const int32_t> rows) {
+  const std::vector<const Leaf*> of = query_.Leaves();
+  std::vector<Datum> values(of.size());
+  for (const int32_t row : rows) {
+    for (size_t i = 0; i < of.size(); ++i) {
+      values[i] = ReadColumns(*of[i], leaves[i], static_cast<size_t>(row));
+    }
+    if (absl::Status s = Add(values); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Stock::Add(const Message& record) {
   auto read = [](const Leaf& leaf, const std::vector<Slot>& slots) {
     return slots.empty() || slots[0].holder == nullptr

@@ -44,6 +44,8 @@ class Stock {
   absl::Status Add(const google::protobuf::Message& record);
   // The same of its values, one for each of query.Leaves(), where no leaf is repeated.
   absl::Status Add(absl::Span<const Datum> values);
+  // Of many records, the rows that are named, by the columns of each of these leaves.
+  absl::Status Add(absl::Span<const LeafCells> leaves, absl::Span<const int32_t> rows);
 
   // The series and `record_count`.
   void Write(v1::ComputeStockResponse* response) const;

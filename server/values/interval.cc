@@ -17,15 +17,11 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
 }  // namespace
 
 Interval BoundsOf(const v1::Estimate& estimate) {
-  Interval bounds;
-  if (estimate.has_low()) bounds.low = estimate.low();
-  if (estimate.has_high()) bounds.high = estimate.high();
-  if (estimate.has_best() && !estimate.has_low() && !estimate.has_high() &&
-      !estimate.approximate()) {
-    bounds.low = estimate.best();
-    bounds.high = estimate.best();
-  }
-  return bounds;
+  std::optional<int64_t> low, best, high;
+  if (estimate.has_low()) low = estimate.low();
+  if (estimate.has_best()) best = estimate.best();
+  if (estimate.has_high()) high = estimate.high();
+  return BoundsOf(low, best, high, estimate.approximate());
 }
 
 Interval operator+(const Interval& a, const Interval& b) {

@@ -19,6 +19,7 @@
 #include "detente/v1/release.pb.h"
 #include "query/columns.h"
 #include "server/engine/testing.h"
+#include "server/query/cell_arrays.h"
 #include "values/edtf.h"
 #include "values/interval.h"
 #include "values/messages.h"
@@ -54,7 +55,7 @@ void SetDate(const std::string& text, v1::UncertainDate* date) {
 
 AggregateRecordsResponse Finished(Grouping* grouping) {
   AggregateRecordsResponse response;
-  EXPECT_TRUE(grouping->Finish(nullptr, &response).ok());
+  EXPECT_TRUE(grouping->Finish(&response).ok());
   return response;
 }
 
@@ -84,7 +85,15 @@ AggregateRecordsResponse OfColumns(const Aggregation& aggregation,
     }
     EXPECT_TRUE(grouping.Add(data).ok());
   }
-  return Finished(&grouping);
+  AggregateRecordsResponse response = Finished(&grouping);
+  // All at once too.
+  testing::CellArrays arrays(columns, aggregation.Leaves());
+  for (const Release& release : releases) arrays.Append(release);
+  Grouping at_once(aggregation);
+  EXPECT_TRUE(at_once.Add(arrays.cells(), arrays.rows()).ok());
+  // A difference of long texts would not be told in a minute.
+  EXPECT_TRUE(Finished(&at_once).SerializeAsString() == response.SerializeAsString());
+  return response;
 }
 
 // "key key: certain | possible", a value as far as it has anything.
