@@ -1,5 +1,5 @@
-// SearchRecords: what is found is scored and counted by the store; here it is put in order, by
-// pages, and shown.
+// SearchRecords: what is found is scored, counted and put in order by the store; here it is
+// filtered, cut into pages, and shown.
 #include "query/search.h"
 
 #include <algorithm>
@@ -26,6 +26,7 @@ namespace detente::api {
 namespace {
 
 using engine::Resource;
+using store::SearchCounts;
 using store::SearchHit;
 using store::SearchStatistics;
 using values::AppendVarint;
@@ -35,11 +36,6 @@ struct Found {
   std::string name;
   const Resource* resource;
 };
-
-// The best first.
-bool Before(const Found& a, const Found& b) {
-  return a.score != b.score ? a.score > b.score : a.name < b.name;
-}
 
 // What a page token carries: the last hit, and the statistics that all pages are scored with.
 struct Position {
@@ -141,34 +137,6 @@ absl::Status FiltersOf(const Call& call, const std::vector<const Resource*>& res
   return status;
 }
 
-// Takes what is found, in any order, and keeps what comes first behind a position.
-class Best {
- public:
-  Best(size_t size, const Position* after) : size_(size), after_(after) {}
-
-  bool Behind(const Found& found) const {
-    return after_ == nullptr || Before({after_->score, after_->name, nullptr}, found);
-  }
-  void Take(Found found) {
-    if (!Behind(found)) return;
-    if (heap_.size() == size_ && !Before(found, heap_.front())) return;
-    heap_.push_back(std::move(found));
-    std::push_heap(heap_.begin(), heap_.end(), Before);
-    if (heap_.size() <= size_) return;
-    std::pop_heap(heap_.begin(), heap_.end(), Before);
-    heap_.pop_back();
-  }
-  std::vector<Found> Sorted() && {
-    std::sort_heap(heap_.begin(), heap_.end(), Before);
-    return std::move(heap_);
-  }
-
- private:
-  const size_t size_;
-  const Position* after_;
-  std::vector<Found> heap_;  // its front is the last one
-};
-
 class Searcher {
  public:
   explicit Searcher(const Call& call) : call_(call) {}
@@ -179,23 +147,20 @@ class Searcher {
     auto leased = call_.engine.LeaseReader();
     if (!leased.ok()) return leased.status();
     store::Reader& reader = **leased;
-    Best best(static_cast<size_t>(page_.size) + 1, first_ ? nullptr : &after_);
-    std::vector<Found> unfiltered;
-    status = reader.Search(search_, &after_.statistics, [&](SearchHit& hit) {
-      const auto resource = resources_by_collection_.find(hit.collection);
-      if (resource == resources_by_collection_.end()) return true;
-      Found found{hit.score, absl::StrCat(hit.collection, "/", hit.id), resource->second};
-      if (!filters_.empty()) {
-        unfiltered.push_back(std::move(found));
-      } else {
-        ++counts_[found.resource];
-        best.Take(std::move(found));
-      }
-      return true;
+    // Of a filter's records all may be needed.
+    const size_t most = filters_.empty() ? static_cast<size_t>(page_.size) + 1 : SIZE_MAX;
+    std::vector<Found> found;
+    auto counts = reader.Search(search_, &statistics_, [&](SearchHit& hit) {
+      found.push_back({hit.score, absl::StrCat(hit.collection, "/", hit.id),
+                       resources_.find(hit.collection)->second});
+      return found.size() < most;
     });
-    if (status.ok() && !filters_.empty()) status = Filter(reader, std::move(unfiltered), &best);
-    if (!status.ok()) return status;
-    return Answer(reader, std::move(best).Sorted());
+    if (!counts.ok()) return counts.status();
+    if (!filters_.empty()) {
+      status = Filter(reader, &found, &*counts);
+      if (!status.ok()) return status;
+    }
+    return Answer(reader, found, *counts);
   }
 
  private:
@@ -215,13 +180,16 @@ class Searcher {
     if (!first_) {
       auto position = Position::Decode(page_.last);
       if (!position.ok()) return position.status();
-      after_ = *std::move(position);
+      statistics_ = std::move(position->statistics);
+      const size_t slash = position->name.find('/');
+      search_.after = {position->name.substr(0, slash), position->name.substr(slash + 1),
+                       position->score};
     }
     search_.view = page_.view;
     search_.root = *std::move(root);
     for (const Resource* resource : resources) {
       search_.collections.push_back(resource->collection);
-      resources_by_collection_.emplace(resource->collection, resource);
+      resources_.emplace(resource->collection, resource);
     }
     search_.check = [this] { return CheckCall(call_.context); };
     return absl::OkStatus();
@@ -239,36 +207,38 @@ class Searcher {
     return engine::ParseRecord(resource, **version);
   }
 
-  // On the first page all are looked at, to count them; later on, those that can be on the page.
-  absl::Status Filter(store::Reader& reader, std::vector<Found> all, Best* best) {
-    std::sort(all.begin(), all.end(), Before);
-    int taken = 0;
-    for (Found& found : all) {
+  // Leaves those that match. On the first page all are looked at, to count them; later on, as many
+  // as are on the page.
+  absl::Status Filter(store::Reader& reader, std::vector<Found>* found, SearchCounts* counts) {
+    counts->clear();
+    size_t kept = 0;
+    for (Found& one : *found) {
       if (absl::Status s = search_.check(); !s.ok()) return s;
-      if (!best->Behind(found)) continue;
-      auto record = RecordOf(reader, found);
+      auto record = RecordOf(reader, one);
       if (!record.ok()) return record.status();
-      if (*record == nullptr || !filters_[found.resource].Matches(**record)) continue;
-      ++counts_[found.resource];
-      best->Take(std::move(found));
-      if (!first_ && ++taken > page_.size) break;
+      if (*record == nullptr || !filters_[one.resource].Matches(**record)) continue;
+      ++(*counts)[one.resource->collection];
+      std::swap((*found)[kept], one);
+      if (++kept > static_cast<size_t>(page_.size) && !first_) break;
     }
+    found->resize(kept);
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Bytes> Answer(store::Reader& reader, const std::vector<Found>& hits) {
+  absl::StatusOr<Bytes> Answer(store::Reader& reader, const std::vector<Found>& hits,
+                               const SearchCounts& counts) {
     PageFiller filler(call_, page_, "hits");
     for (const Found& found : hits) {
       auto record = RecordOf(reader, found);
       if (!record.ok()) return record.status();
       if (*record == nullptr) continue;
-      Position position{found.score, found.name, after_.statistics};
+      Position position{found.score, found.name, statistics_};
       if (!filler.Take(EncodeHit(found, **record), position.Encode())) break;
     }
     if (absl::Status s = filler.status(); !s.ok()) return s;
     ResponseWriter& response = filler.response();
     response.SetText("next_page_token", filler.NextPageToken());
-    if (first_) AddCounts(&response);
+    if (first_) AddCounts(counts, &response);
     response.SetNumber("revision", page_.view.revision);
     return response.Take();
   }
@@ -290,12 +260,12 @@ class Searcher {
     return engine::EncodePayload(hit);
   }
 
-  void AddCounts(ResponseWriter* response) {
+  static void AddCounts(const SearchCounts& counts, ResponseWriter* response) {
     std::vector<std::pair<int32_t, std::string>> facets;
     int32_t total = 0;
-    for (const auto& [resource, count] : counts_) {
-      facets.emplace_back(-count, resource->collection);
-      total += count;
+    for (const auto& [collection, count] : counts) {
+      facets.emplace_back(-static_cast<int32_t>(count), collection);
+      total += static_cast<int32_t>(count);
     }
     std::sort(facets.begin(), facets.end());
     for (const auto& [count, collection] : facets) {
@@ -309,12 +279,11 @@ class Searcher {
 
   const Call& call_;
   store::SearchQuery search_;
-  std::map<std::string, const Resource*, std::less<>> resources_by_collection_;
+  std::map<std::string, const Resource*> resources_;  // by collection
   Filters filters_;
   Page page_;
   bool first_ = true;
-  Position after_;  // of the first page, the statistics alone
-  std::map<const Resource*, int32_t> counts_;
+  SearchStatistics statistics_;
 };
 
 }  // namespace

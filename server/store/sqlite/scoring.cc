@@ -1,0 +1,140 @@
+#include "store/sqlite/scoring.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace detente::store {
+namespace {
+
+constexpr double kSaturation = 1.2;     // BM25's k1
+constexpr double kLengthWeight = 0.75;  // its b
+enum Kind : size_t { kWords, kSound };
+
+using Rows = std::vector<ScoredRow>;
+
+// Those of both, in order; with the sums of their scores.
+Rows Unite(const Rows& a, const Rows& b) {
+  Rows all;
+  all.reserve(a.size() + b.size());
+  auto left = a.begin(), right = b.begin();
+  while (left != a.end() && right != b.end()) {
+    const bool both = left->row == right->row;
+    all.push_back(left->row <= right->row ? *left++ : *right++);
+    if (both) all.back().score += right++->score;
+  }
+  all.insert(all.end(), left, a.end());
+  all.insert(all.end(), right, b.end());
+  return all;
+}
+
+// Leaves of the first those that are among the second: or, `except`, those that aren't.
+void Restrict(bool except, const Rows& other, Rows* rows) {
+  auto right = other.begin();
+  auto kept = rows->begin();
+  for (const ScoredRow& row : *rows) {
+    while (right != other.end() && right->row < row.row) ++right;
+    const bool both = right != other.end() && right->row == row.row;
+    if (both == except) continue;
+    *kept = row;
+    if (both) kept->score += right->score;
+    ++kept;
+  }
+  rows->erase(kept, rows->end());
+}
+
+}  // namespace
+
+absl::StatusOr<Rows> Scorer::Find(bool past, const SearchNode& root) {
+  if (!past) {
+    counted_ = !statistics_->frequencies.empty();
+    if (!counted_) {
+      if (absl::Status s = CountWords(db_, statistics_); !s.ok()) return s;
+    }
+  }
+  past_ = past;
+  phrase_ = 0;
+  auto rows = FindNode(root, true);
+  if (rows.ok() && phrase_ != statistics_->frequencies.size()) {
+    return absl::InternalError("statistics of another search");
+  }
+  counted_ = true;
+  return rows;
+}
+
+absl::StatusOr<Rows> Scorer::FindNode(const SearchNode& node, bool scored) {
+  if (node.kind == SearchNode::Kind::kTerm) return FindTerm(node.term, scored);
+  const bool except = node.kind == SearchNode::Kind::kExcept;
+  Rows rows;
+  for (size_t i = 0; i < node.children.size(); ++i) {
+    auto more = FindNode(node.children[i], scored && !(except && i > 0));
+    if (!more.ok()) return more;
+    if (i == 0) {
+      rows = *std::move(more);
+    } else if (node.kind == SearchNode::Kind::kOr) {
+      rows = Unite(rows, *more);
+    } else {
+      Restrict(except, *more, &rows);
+    }
+  }
+  return rows;
+}
+
+absl::StatusOr<Rows> Scorer::FindTerm(const SearchTerm& term, bool scored) {
+  std::vector<Posting> postings;
+  double weights[] = {0, 0};
+  for (const Kind kind : {kWords, kSound}) {
+    if (kind == kSound && term.sound.empty()) continue;
+    const std::string phrase =
+        kind == kWords
+            ? absl::StrCat("{names texts} : ", QuoteWords(absl::StrJoin(term.words, " ")),
+                           term.prefix ? " *" : "")
+            : absl::StrCat("sounds : ", QuoteWords(term.sound));
+    auto found = FindPhrase(db_, past_, phrase, kind, check_, &postings);
+    if (!found.ok()) return found.status();
+    if (!scored) continue;
+    auto weight = NextWeight(*found);
+    if (!weight.ok()) return weight.status();
+    weights[kind] = *weight;
+  }
+  std::erase_if(postings, [&](const Posting& posting) {
+    return !collections_[static_cast<size_t>(posting.row & kMaxCollections)];
+  });
+  Rows rows;
+  rows.reserve(postings.size());
+  if (!scored) {
+    for (const Posting& posting : postings) rows.push_back({posting.row});
+    return rows;
+  }
+  const auto documents = static_cast<double>(statistics_->documents);
+  const auto words = static_cast<double>(statistics_->words);
+  const double shrink = words > 0 ? documents / words : 1;
+  absl::Status status =
+      ReadSizes(db_, past_, postings, check_, [&](const Posting& posting, int64_t size) {
+        const double length =
+            1 - kLengthWeight + kLengthWeight * static_cast<double>(size) * shrink;
+        ScoredRow& row = rows.emplace_back(ScoredRow{posting.row});
+        for (const Kind kind : {kWords, kSound}) {
+          const int places = posting.places[kind];
+          if (places == 0) continue;
+          row.score += weights[kind] * places * (kSaturation + 1) / (places + kSaturation * length);
+        }
+      });
+  if (!status.ok()) return status;
+  return rows;
+}
+
+absl::StatusOr<double> Scorer::NextWeight(int64_t found) {
+  std::vector<int64_t>& frequencies = statistics_->frequencies;
+  if (!counted_) frequencies.push_back(found);
+  if (phrase_ == frequencies.size()) return absl::InternalError("statistics of another search");
+  const auto documents = static_cast<double>(statistics_->documents);
+  const auto having = static_cast<double>(frequencies[phrase_++]);
+  return std::log1p((documents - having + 0.5) / (having + 0.5));
+}
+
+}  // namespace detente::store

@@ -1,0 +1,47 @@
+// Which rows of the full-text index match, and how well.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "store/search.h"
+#include "store/sqlite/connection.h"
+#include "store/sqlite/postings.h"
+#include "store/sqlite/search.h"
+
+namespace detente::store {
+
+struct ScoredRow {
+  int64_t row;  // see SearchRow
+  double score = 0;
+};
+
+class Scorer {
+ public:
+  // Takes the statistics where they have no frequencies. `collections`: by their ordinals.
+  Scorer(Connection& db, const SearchCheck& check, std::bitset<kMaxCollections + 1> collections,
+         SearchStatistics* statistics)
+      : db_(db), check_(check), collections_(collections), statistics_(statistics) {}
+
+  // All rows of search_heads that match, in order, whether a view sees them or not; with `past`,
+  // those of search_past, which heads must have been asked for before.
+  absl::StatusOr<std::vector<ScoredRow>> Find(bool past, const SearchNode& root);
+
+ private:
+  absl::StatusOr<std::vector<ScoredRow>> FindNode(const SearchNode& node, bool scored);
+  absl::StatusOr<std::vector<ScoredRow>> FindTerm(const SearchTerm& term, bool scored);
+  // The weight of the next phrase.
+  absl::StatusOr<double> NextWeight(int64_t found);
+
+  Connection& db_;
+  const SearchCheck& check_;
+  const std::bitset<kMaxCollections + 1> collections_;
+  SearchStatistics* const statistics_;
+  bool counted_ = false;  // the statistics are whole
+  bool past_ = false;
+  size_t phrase_ = 0;  // those before this one are done
+};
+
+}  // namespace detente::store
