@@ -26,11 +26,8 @@ void MarkOne(int64_t number, std::vector<bool>* marked) {
   (*marked)[at] = true;
 }
 
-// A row of search_heads or of search_past.
-int64_t RankedRow(int64_t row, bool past) { return row << 1 | (past ? 1 : 0); }
-bool IsPast(const ScoredRow& row) { return (row.row & 1) != 0; }
-int64_t OrdinalOf(const ScoredRow& row) { return row.row >> 1 & kMaxCollections; }
-int64_t NumberOf(const ScoredRow& row) { return row.row >> 9; }
+int64_t NumberOf(const ScoredRow& row) { return row.row >> 8; }
+size_t OrdinalOf(const ScoredRow& row) { return static_cast<size_t>(row.row & kMaxCollections); }
 
 }  // namespace
 
@@ -39,7 +36,7 @@ absl::Status Ranking::Add(bool past, Rows rows, SearchCounts* counts) {
   std::array<bool, kMaxCollections + 1> is_marked = {};
   std::array<std::vector<bool>, kMaxCollections + 1> marked;
   std::array<const CollectionSql*, kMaxCollections + 1> by_ordinal = {};
-  for (const ScoredRow& row : rows) ++found[row.row & kMaxCollections];
+  for (const ScoredRow& row : rows) ++found[OrdinalOf(row)];
   for (const CollectionSql* sql : collections_) {
     const auto ordinal = static_cast<size_t>(sql->ordinal);
     by_ordinal[ordinal] = sql;
@@ -51,8 +48,8 @@ absl::Status Ranking::Add(bool past, Rows rows, SearchCounts* counts) {
   auto kept = rows.begin();
   for (const ScoredRow& row : rows) {
     if (absl::Status s = Check(); !s.ok()) return s;
-    const int64_t number = row.row >> 8;
-    const auto ordinal = static_cast<size_t>(row.row & kMaxCollections);
+    const int64_t number = NumberOf(row);
+    const size_t ordinal = OrdinalOf(row);
     if (is_marked[ordinal]) {
       if (IsMarked(marked[ordinal], number) != past) continue;
     } else {
@@ -62,7 +59,7 @@ absl::Status Ranking::Add(bool past, Rows rows, SearchCounts* counts) {
     }
     ++seen[ordinal];
     if (query_.after.has_value() && row.score > query_.after->score) continue;
-    *kept++ = {RankedRow(row.row, past), row.score};
+    *kept++ = row;
   }
   rows.erase(kept, rows.end());
   for (const CollectionSql* sql : collections_) {
@@ -148,12 +145,13 @@ absl::StatusOr<bool> Ranking::VisitEquals(Rows::iterator begin, Rows::iterator e
   std::array<int64_t, kMaxCollections + 1> counts = {};
   for (auto row = begin; row != end; ++row) ++counts[OrdinalOf(*row)];
   for (const CollectionSql* sql : collections_) {
-    const int64_t count = counts[sql->ordinal];
+    const auto ordinal = static_cast<size_t>(sql->ordinal);
+    const int64_t count = counts[ordinal];
     if (count == 0) continue;
     auto next = end;
     if (count < end - begin) {
       next = std::partition(begin, end,
-                            [&](const ScoredRow& row) { return OrdinalOf(row) == sql->ordinal; });
+                            [&](const ScoredRow& row) { return OrdinalOf(row) == ordinal; });
     }
     auto go_on = VisitNames(*sql, begin, next, visit);
     if (!go_on.ok() || !*go_on) return go_on;
@@ -181,7 +179,7 @@ absl::StatusOr<bool> Ranking::VisitNames(const CollectionSql& sql, Rows::iterato
   std::vector<std::string> ids;
   for (auto row = begin; row != end; ++row) {
     if (absl::Status s = Check(); !s.ok()) return s;
-    auto id = IdOf(sql, IsPast(*row), NumberOf(*row));
+    auto id = IdOf(sql, row->past, NumberOf(*row));
     if (!id.ok()) return id.status();
     if (!id->has_value()) return absl::InternalError("a row that was found is gone");
     if (**id > after) ids.push_back(*std::move(*id));
@@ -198,7 +196,7 @@ absl::StatusOr<bool> Ranking::WalkNames(const CollectionSql& sql, Rows::iterator
                                         Rows::iterator end, absl::string_view after,
                                         absl::FunctionRef<bool(SearchHit&)> visit) {
   std::vector<bool> wanted[2];
-  for (auto row = begin; row != end; ++row) MarkOne(NumberOf(*row), &wanted[IsPast(*row)]);
+  for (auto row = begin; row != end; ++row) MarkOne(NumberOf(*row), &wanted[row->past]);
   DETENTE_PREPARE(names, db_, (wanted[1].empty() ? sql.names : sql.all_names).c_str());
   names.Bind(after);
   for (auto left = end - begin; left > 0;) {

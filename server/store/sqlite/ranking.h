@@ -58,7 +58,7 @@ class Ranking {
   const SearchQuery& query_;
   const bool newest_;
   const std::vector<const CollectionSql*>& collections_;
-  Rows rows_;  // see RankedRow
+  Rows rows_;
   int64_t work_ = 0;
 };
 

@@ -17,34 +17,25 @@ enum Kind : size_t { kWords, kSound };
 
 using Rows = std::vector<ScoredRow>;
 
-// Those of both, in order; with the sums of their scores.
-Rows Unite(const Rows& a, const Rows& b) {
+// What a node makes of two of its children, in order.
+Rows Combine(SearchNode::Kind kind, bool loose, const Rows& a, const Rows& b) {
   Rows all;
-  all.reserve(a.size() + b.size());
+  all.reserve(kind == SearchNode::Kind::kOr || loose ? a.size() + b.size() : a.size());
   auto left = a.begin(), right = b.begin();
-  while (left != a.end() && right != b.end()) {
-    const bool both = left->row == right->row;
-    all.push_back(left->row <= right->row ? *left++ : *right++);
-    if (both) all.back().score += right++->score;
+  while (left != a.end() || right != b.end()) {
+    const bool in_a = left != a.end() && (right == b.end() || left->row <= right->row);
+    const bool in_b = right != b.end() && (left == a.end() || right->row <= left->row);
+    ScoredRow row = in_a ? *left : *right;
+    const bool first = in_a && left->matches, second = in_b && right->matches;
+    row.matches = kind == SearchNode::Kind::kAnd  ? first && second
+                  : kind == SearchNode::Kind::kOr ? first || second
+                                                  : first && !second;
+    if (in_a && in_b) row.score += right->score;
+    if (row.matches || (loose && row.score > 0)) all.push_back(row);
+    if (in_a) ++left;
+    if (in_b) ++right;
   }
-  all.insert(all.end(), left, a.end());
-  all.insert(all.end(), right, b.end());
   return all;
-}
-
-// Leaves of the first those that are among the second: or, `except`, those that aren't.
-void Restrict(bool except, const Rows& other, Rows* rows) {
-  auto right = other.begin();
-  auto kept = rows->begin();
-  for (const ScoredRow& row : *rows) {
-    while (right != other.end() && right->row < row.row) ++right;
-    const bool both = right != other.end() && right->row == row.row;
-    if (both == except) continue;
-    *kept = row;
-    if (both) kept->score += right->score;
-    ++kept;
-  }
-  rows->erase(kept, rows->end());
 }
 
 }  // namespace
@@ -58,7 +49,7 @@ absl::StatusOr<Rows> Scorer::Find(bool past, const SearchNode& root) {
   }
   past_ = past;
   phrase_ = 0;
-  auto rows = FindNode(root, true);
+  auto rows = FindNode(root, true, false);
   if (rows.ok() && phrase_ != statistics_->frequencies.size()) {
     return absl::InternalError("statistics of another search");
   }
@@ -66,21 +57,18 @@ absl::StatusOr<Rows> Scorer::Find(bool past, const SearchNode& root) {
   return rows;
 }
 
-absl::StatusOr<Rows> Scorer::FindNode(const SearchNode& node, bool scored) {
+absl::StatusOr<Rows> Scorer::FindNode(const SearchNode& node, bool scored, bool loose) {
   if (node.kind == SearchNode::Kind::kTerm) return FindTerm(node.term, scored);
-  const bool except = node.kind == SearchNode::Kind::kExcept;
+  // What one of the children does not match another one may.
+  const bool all = loose || node.kind == SearchNode::Kind::kOr;
   Rows rows;
   for (size_t i = 0; i < node.children.size(); ++i) {
-    auto more = FindNode(node.children[i], scored && !(except && i > 0));
+    const bool excluded = node.kind == SearchNode::Kind::kExcept && i > 0;
+    auto more = FindNode(node.children[i], scored && !excluded, all && !excluded);
     if (!more.ok()) return more;
-    if (i == 0) {
-      rows = *std::move(more);
-    } else if (node.kind == SearchNode::Kind::kOr) {
-      rows = Unite(rows, *more);
-    } else {
-      Restrict(except, *more, &rows);
-    }
+    rows = i == 0 ? *std::move(more) : Combine(node.kind, all, rows, *more);
   }
+  if (!loose) std::erase_if(rows, [](const ScoredRow& row) { return !row.matches; });
   return rows;
 }
 
@@ -107,7 +95,7 @@ absl::StatusOr<Rows> Scorer::FindTerm(const SearchTerm& term, bool scored) {
   Rows rows;
   rows.reserve(postings.size());
   if (!scored) {
-    for (const Posting& posting : postings) rows.push_back({posting.row});
+    for (const Posting& posting : postings) rows.push_back({.row = posting.row, .past = past_});
     return rows;
   }
   const auto documents = static_cast<double>(statistics_->documents);
@@ -117,7 +105,7 @@ absl::StatusOr<Rows> Scorer::FindTerm(const SearchTerm& term, bool scored) {
       ReadSizes(db_, past_, postings, check_, [&](const Posting& posting, int64_t size) {
         const double length =
             1 - kLengthWeight + kLengthWeight * static_cast<double>(size) * shrink;
-        ScoredRow& row = rows.emplace_back(ScoredRow{posting.row});
+        ScoredRow& row = rows.emplace_back(ScoredRow{.row = posting.row, .past = past_});
         for (const Kind kind : {kWords, kSound}) {
           const int places = posting.places[kind];
           if (places == 0) continue;

@@ -14,8 +14,10 @@
 namespace detente::store {
 
 struct ScoredRow {
-  int64_t row;  // see SearchRow
+  int64_t row;  // of search_heads, or search_past; see SearchRow
   double score = 0;
+  bool past = false;
+  bool matches = true;
 };
 
 class Scorer {
@@ -30,7 +32,9 @@ class Scorer {
   absl::StatusOr<std::vector<ScoredRow>> Find(bool past, const SearchNode& root);
 
  private:
-  absl::StatusOr<std::vector<ScoredRow>> FindNode(const SearchNode& node, bool scored);
+  // `scored`: not excluded. `loose`: rows that do not match are wanted too, with what they have:
+  // what is around the node may match them, and every word of the search counts then.
+  absl::StatusOr<std::vector<ScoredRow>> FindNode(const SearchNode& node, bool scored, bool loose);
   absl::StatusOr<std::vector<ScoredRow>> FindTerm(const SearchTerm& term, bool scored);
   // The weight of the next phrase.
   absl::StatusOr<double> NextWeight(int64_t found);
