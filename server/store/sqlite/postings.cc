@@ -26,30 +26,39 @@ int Weight(int column) {
 struct Scan {
   Connection* db;
   const SearchCheck* check;
+  absl::FunctionRef<bool(int64_t)> wanted;
   size_t kind;
   std::vector<Posting>* postings;
-  size_t at;  // those before are passed over
+  size_t at = 0;  // those before are passed over
   std::vector<Posting> more = {};
   int64_t count = 0;
   absl::Status status = absl::OkStatus();
 };
 
-int ScanRow(const Fts5ExtensionApi* api, Fts5Context* row, void* context) {
-  Scan& scan = *static_cast<Scan*>(context);
-  const int64_t number = api->xRowid(row);
+int TakeRow(const Fts5ExtensionApi* api, Fts5Context* context, int64_t row, Scan* scan) {
   int32_t places = 0;
   Fts5PhraseIter iterator;
   int column = 0, offset = 0;
-  const int code = api->xPhraseFirst(row, 0, &iterator, &column, &offset);
+  const int code = api->xPhraseFirst(context, 0, &iterator, &column, &offset);
   if (code != SQLITE_OK) return code;
-  for (; column >= 0; api->xPhraseNext(row, &iterator, &column, &offset)) {
+  for (; column >= 0; api->xPhraseNext(context, &iterator, &column, &offset)) {
     places += Weight(column);
   }
-  std::vector<Posting>& known = *scan.postings;
-  while (scan.at < known.size() && known[scan.at].row < number) ++scan.at;
-  const bool is_known = scan.at < known.size() && known[scan.at].row == number;
-  Posting& posting = is_known ? known[scan.at] : scan.more.emplace_back(Posting{number});
-  posting.places[scan.kind] = places;
+  std::vector<Posting>& known = *scan->postings;
+  while (scan->at < known.size() && known[scan->at].row < row) ++scan->at;
+  const bool is_known = scan->at < known.size() && known[scan->at].row == row;
+  Posting& posting = is_known ? known[scan->at] : scan->more.emplace_back(Posting{row});
+  posting.places[scan->kind] = places;
+  return SQLITE_OK;
+}
+
+int ScanRow(const Fts5ExtensionApi* api, Fts5Context* context, void* data) {
+  Scan& scan = *static_cast<Scan*>(data);
+  const int64_t row = api->xRowid(context);
+  if (scan.wanted(row)) {
+    const int code = TakeRow(api, context, row, &scan);
+    if (code != SQLITE_OK) return code;
+  }
   if (++scan.count % kRowsBetweenChecks != 0) return SQLITE_OK;
   if (scan.db->interrupted()) return SQLITE_INTERRUPT;  // FTS5 does not look
   if (*scan.check != nullptr) scan.status = (*scan.check)();
@@ -133,14 +142,14 @@ absl::Status CountWords(Connection& db, SearchStatistics* statistics) {
 }
 
 absl::StatusOr<int64_t> FindPhrase(Connection& db, bool past, const std::string& phrase,
-                                   size_t kind, const SearchCheck& check,
-                                   std::vector<Posting>* postings) {
+                                   size_t kind, absl::FunctionRef<bool(int64_t row)> wanted,
+                                   const SearchCheck& check, std::vector<Posting>* postings) {
   DETENTE_PREPARE(find, db,
                   past ? "SELECT detente_scan(search_past, ?2) FROM search_past "
                          "WHERE search_past MATCH ?1 LIMIT 1"
                        : "SELECT detente_scan(search_heads, ?2) FROM search_heads "
                          "WHERE search_heads MATCH ?1 LIMIT 1");
-  Scan scan{&db, &check, kind, postings, 0};
+  Scan scan{&db, &check, wanted, kind, postings};
   auto row = find.Bind(phrase).BindPointer(&scan, kScan).Step("read");
   if (!scan.status.ok()) return scan.status;
   if (!row.ok()) return row.status();

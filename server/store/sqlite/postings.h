@@ -32,11 +32,11 @@ absl::Status AddSearchFunctions(Connection& db);
 // How many documents there are, and how many words.
 absl::Status CountWords(Connection& db, SearchStatistics* statistics);
 
-// Puts the rows that have a phrase among the others, all in order; their places are the `kind`th.
-// How many they are.
+// Puts the rows that have a phrase, and that are `wanted`, among the others, all in order; their
+// places are the `kind`th. How many have it, wanted or not.
 absl::StatusOr<int64_t> FindPhrase(Connection& db, bool past, const std::string& phrase,
-                                   size_t kind, const SearchCheck& check,
-                                   std::vector<Posting>* postings);
+                                   size_t kind, absl::FunctionRef<bool(int64_t row)> wanted,
+                                   const SearchCheck& check, std::vector<Posting>* postings);
 
 // Visits rows, which are in order, with the number of words that each has.
 absl::Status ReadSizes(Connection& db, bool past, const std::vector<Posting>& postings,

@@ -49,7 +49,7 @@ absl::StatusOr<Rows> Scorer::Find(bool past, const SearchNode& root) {
   }
   past_ = past;
   phrase_ = 0;
-  auto rows = FindNode(root, true, false);
+  auto rows = FindNode(root, {});
   if (rows.ok() && phrase_ != statistics_->frequencies.size()) {
     return absl::InternalError("statistics of another search");
   }
@@ -57,22 +57,24 @@ absl::StatusOr<Rows> Scorer::Find(bool past, const SearchNode& root) {
   return rows;
 }
 
-absl::StatusOr<Rows> Scorer::FindNode(const SearchNode& node, bool scored, bool loose) {
-  if (node.kind == SearchNode::Kind::kTerm) return FindTerm(node.term, scored);
+absl::StatusOr<Rows> Scorer::FindNode(const SearchNode& node, const Part& part) {
+  if (node.kind == SearchNode::Kind::kTerm) return FindTerm(node.term, part);
   // What one of the children does not match another one may.
-  const bool all = loose || node.kind == SearchNode::Kind::kOr;
+  const bool loose = part.loose || node.kind == SearchNode::Kind::kOr;
   Rows rows;
   for (size_t i = 0; i < node.children.size(); ++i) {
     const bool excluded = node.kind == SearchNode::Kind::kExcept && i > 0;
-    auto more = FindNode(node.children[i], scored && !excluded, all && !excluded);
+    auto more = FindNode(node.children[i], {.scored = part.scored && !excluded,
+                                            .loose = loose && !excluded,
+                                            .among = i > 0 && !loose ? &rows : part.among});
     if (!more.ok()) return more;
-    rows = i == 0 ? *std::move(more) : Combine(node.kind, all, rows, *more);
+    rows = i == 0 ? *std::move(more) : Combine(node.kind, loose, rows, *more);
   }
-  if (!loose) std::erase_if(rows, [](const ScoredRow& row) { return !row.matches; });
+  if (!part.loose) std::erase_if(rows, [](const ScoredRow& row) { return !row.matches; });
   return rows;
 }
 
-absl::StatusOr<Rows> Scorer::FindTerm(const SearchTerm& term, bool scored) {
+absl::StatusOr<Rows> Scorer::FindTerm(const SearchTerm& term, const Part& part) {
   std::vector<Posting> postings;
   double weights[] = {0, 0};
   for (const Kind kind : {kWords, kSound}) {
@@ -82,19 +84,23 @@ absl::StatusOr<Rows> Scorer::FindTerm(const SearchTerm& term, bool scored) {
             ? absl::StrCat("{names texts} : ", QuoteWords(absl::StrJoin(term.words, " ")),
                            term.prefix ? " *" : "")
             : absl::StrCat("sounds : ", QuoteWords(term.sound));
-    auto found = FindPhrase(db_, past_, phrase, kind, check_, &postings);
+    size_t at = 0;  // those before are passed over
+    auto wanted = [&](int64_t row) {
+      if (!collections_[static_cast<size_t>(row & kMaxCollections)]) return false;
+      if (part.among == nullptr) return true;
+      while (at < part.among->size() && (*part.among)[at].row < row) ++at;
+      return at < part.among->size() && (*part.among)[at].row == row;
+    };
+    auto found = FindPhrase(db_, past_, phrase, kind, wanted, check_, &postings);
     if (!found.ok()) return found.status();
-    if (!scored) continue;
+    if (!part.scored) continue;
     auto weight = NextWeight(*found);
     if (!weight.ok()) return weight.status();
     weights[kind] = *weight;
   }
-  std::erase_if(postings, [&](const Posting& posting) {
-    return !collections_[static_cast<size_t>(posting.row & kMaxCollections)];
-  });
   Rows rows;
   rows.reserve(postings.size());
-  if (!scored) {
+  if (!part.scored) {
     for (const Posting& posting : postings) rows.push_back({.row = posting.row, .past = past_});
     return rows;
   }

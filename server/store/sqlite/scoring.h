@@ -32,10 +32,16 @@ class Scorer {
   absl::StatusOr<std::vector<ScoredRow>> Find(bool past, const SearchNode& root);
 
  private:
-  // `scored`: not excluded. `loose`: rows that do not match are wanted too, with what they have:
-  // what is around the node may match them, and every word of the search counts then.
-  absl::StatusOr<std::vector<ScoredRow>> FindNode(const SearchNode& node, bool scored, bool loose);
-  absl::StatusOr<std::vector<ScoredRow>> FindTerm(const SearchTerm& term, bool scored);
+  // What is asked of a part of the search.
+  struct Part {
+    bool scored = true;  // not excluded
+    // Rows that do not match are wanted too, with what they have: what is around the part may match
+    // them, and every word of the search counts then.
+    bool loose = false;
+    const std::vector<ScoredRow>* among = nullptr;  // no others are wanted; null = all are
+  };
+  absl::StatusOr<std::vector<ScoredRow>> FindNode(const SearchNode& node, const Part& part);
+  absl::StatusOr<std::vector<ScoredRow>> FindTerm(const SearchTerm& term, const Part& part);
   // The weight of the next phrase.
   absl::StatusOr<double> NextWeight(int64_t found);
 
