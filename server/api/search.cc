@@ -9,16 +9,18 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "api/method.h"
 #include "api/page.h"
 #include "api/request.h"
+#include "api/selected.h"
 #include "detente/v1/query_service.pb.h"
 #include "engine/validate.h"
 #include "error/error.h"
-#include "query/filter.h"
 #include "query/highlight.h"
 #include "values/wire.h"
 
@@ -36,6 +38,10 @@ struct Found {
   std::string name;
   const Resource* resource;
 };
+
+absl::string_view IdOf(const Found& found) {
+  return absl::string_view(found.name).substr(found.resource->collection.size() + 1);
+}
 
 // What a page token carries: the last hit, and the statistics that all pages are scored with.
 struct Position {
@@ -113,20 +119,22 @@ absl::Status ResourcesOf(const Call& call, std::vector<const Resource*>* resourc
   return status;
 }
 
-using Filters = std::map<const Resource*, query::Filter>;
+// Of so few hits of a collection each record is looked at, before the store selects by a filter.
+constexpr int64_t kFewHits = 1'000;
+
+using Filters = std::map<const Resource*, Selected>;
 
 // For each resource the filter that is asked for; none where none is.
 absl::Status FiltersOf(const Call& call, const std::vector<const Resource*>& resources,
                        Filters* filters) {
-  const std::string text = GetString(call.request, "filter");
-  if (text.empty()) return absl::OkStatus();
+  if (GetString(call.request, "filter").empty()) return absl::OkStatus();
   absl::Status status;
   for (const Resource* resource : resources) {
-    auto filter = query::Filter::Parse(text, resource->type);
-    if (filter.ok()) {
-      filters->emplace(resource, *std::move(filter));
+    auto selected = SelectedOf(call, *resource);
+    if (selected.ok()) {
+      filters->emplace(resource, *std::move(selected));
     } else if (status.ok()) {
-      status = filter.status();
+      status = selected.status();
     }
   }
   if (!status.ok() && !filters->empty()) {
@@ -199,9 +207,7 @@ class Searcher {
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> RecordOf(store::Reader& reader,
                                                                       const Found& found) {
     const Resource& resource = *found.resource;
-    auto version = reader.Get(resource.collection,
-                              absl::string_view(found.name).substr(resource.collection.size() + 1),
-                              page_.view);
+    auto version = reader.Get(resource.collection, IdOf(found), page_.view);
     if (!version.ok()) return version.status();
     if (!version->has_value()) return nullptr;
     return engine::ParseRecord(resource, **version);
@@ -210,13 +216,32 @@ class Searcher {
   // Leaves those that match. On the first page all are looked at, to count them; later on, as many
   // as are on the page.
   absl::Status Filter(store::Reader& reader, std::vector<Found>* found, SearchCounts* counts) {
+    std::map<const Resource*, absl::flat_hash_set<std::string>> ids;
+    for (auto& [resource, selected] : filters_) {
+      const auto count = counts->find(resource->collection);
+      if (count == counts->end() || count->second <= kFewHits) continue;
+      auto& names = ids[resource];
+      selected.selection.view = page_.view;
+      absl::Status status = reader.Scan(resource->collection, selected.selection, {store::kRowId},
+                                        [&](absl::Span<const store::Value> row) {
+                                          names.insert(std::get<std::string>(row[0]));
+                                          return true;
+                                        });
+      if (!status.ok()) return status;
+    }
     counts->clear();
     size_t kept = 0;
     for (Found& one : *found) {
       if (absl::Status s = search_.check(); !s.ok()) return s;
-      auto record = RecordOf(reader, one);
-      if (!record.ok()) return record.status();
-      if (*record == nullptr || !filters_[one.resource].Matches(**record)) continue;
+      const Selected& selected = filters_.at(one.resource);
+      const auto selection = ids.find(one.resource);
+      const bool is_scanned = selection != ids.end();
+      if (is_scanned && !selection->second.contains(IdOf(one))) continue;
+      if (!is_scanned || !selected.exact()) {
+        auto record = RecordOf(reader, one);
+        if (!record.ok()) return record.status();
+        if (*record == nullptr || !selected.filter.Matches(**record)) continue;
+      }
       ++(*counts)[one.resource->collection];
       std::swap((*found)[kept], one);
       if (++kept > static_cast<size_t>(page_.size) && !first_) break;
