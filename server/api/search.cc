@@ -119,8 +119,8 @@ absl::Status ResourcesOf(const Call& call, std::vector<const Resource*>* resourc
   return status;
 }
 
-// Of so few hits of a collection each record is looked at, before the store selects by a filter.
-constexpr int64_t kFewHits = 1'000;
+// So many hits of a collection are looked at one by one before the store selects by the filter.
+constexpr int kFewHits = 1'000;
 
 using Filters = std::map<const Resource*, Selected>;
 
@@ -213,34 +213,42 @@ class Searcher {
     return engine::ParseRecord(resource, **version);
   }
 
+  // The ids of all records of a collection for which its filter may be true.
+  absl::StatusOr<absl::flat_hash_set<std::string>> Select(store::Reader& reader,
+                                                          const Resource& resource) {
+    store::Selection selection = filters_.at(&resource).selection;
+    selection.view = page_.view;
+    absl::flat_hash_set<std::string> ids;
+    absl::Status status = reader.Scan(resource.collection, selection, {store::kRowId},
+                                      [&](absl::Span<const store::Value> row) {
+                                        ids.insert(std::get<std::string>(row[0]));
+                                        return true;
+                                      });
+    if (!status.ok()) return status;
+    return ids;
+  }
+
   // Leaves those that match. On the first page all are looked at, to count them; later on, as many
   // as are on the page.
   absl::Status Filter(store::Reader& reader, std::vector<Found>* found, SearchCounts* counts) {
-    std::map<const Resource*, absl::flat_hash_set<std::string>> ids;
-    for (auto& [resource, selected] : filters_) {
-      const auto count = counts->find(resource->collection);
-      if (count == counts->end() || count->second <= kFewHits) continue;
-      auto& names = ids[resource];
-      selected.selection.view = page_.view;
-      absl::Status status = reader.Scan(resource->collection, selected.selection, {store::kRowId},
-                                        [&](absl::Span<const store::Value> row) {
-                                          names.insert(std::get<std::string>(row[0]));
-                                          return true;
-                                        });
-      if (!status.ok()) return status;
-    }
+    std::map<const Resource*, int> seen;
+    std::map<const Resource*, absl::flat_hash_set<std::string>> selected;
     counts->clear();
     size_t kept = 0;
     for (Found& one : *found) {
       if (absl::Status s = search_.check(); !s.ok()) return s;
-      const Selected& selected = filters_.at(one.resource);
-      const auto selection = ids.find(one.resource);
-      const bool is_scanned = selection != ids.end();
-      if (is_scanned && !selection->second.contains(IdOf(one))) continue;
-      if (!is_scanned || !selected.exact()) {
+      const Selected& filter = filters_.at(one.resource);
+      const bool many = ++seen[one.resource] > kFewHits;
+      if (many && selected.count(one.resource) == 0) {
+        auto ids = Select(reader, *one.resource);
+        if (!ids.ok()) return ids.status();
+        selected.emplace(one.resource, *std::move(ids));
+      }
+      if (many && !selected[one.resource].contains(IdOf(one))) continue;
+      if (!many || !filter.exact()) {
         auto record = RecordOf(reader, one);
         if (!record.ok()) return record.status();
-        if (*record == nullptr || !selected.filter.Matches(**record)) continue;
+        if (*record == nullptr || !filter.filter.Matches(**record)) continue;
       }
       ++(*counts)[one.resource->collection];
       std::swap((*found)[kept], one);
