@@ -120,7 +120,7 @@ absl::Status ResourcesOf(const Call& call, std::vector<const Resource*>* resourc
 }
 
 // So many hits of a collection are looked at one by one before the store selects by the filter.
-constexpr int kFewHits = 1'000;
+constexpr int kLookedAt = 1'000;
 
 using Filters = std::map<const Resource*, Selected>;
 
@@ -238,7 +238,7 @@ class Searcher {
     for (Found& one : *found) {
       if (absl::Status s = search_.check(); !s.ok()) return s;
       const Selected& filter = filters_.at(one.resource);
-      const bool many = ++seen[one.resource] > kFewHits;
+      const bool many = ++seen[one.resource] > kLookedAt;
       if (many && selected.count(one.resource) == 0) {
         auto ids = Select(reader, *one.resource);
         if (!ids.ok()) return ids.status();

@@ -62,7 +62,7 @@ int ScanRow(const Fts5ExtensionApi* api, Fts5Context* context, void* data) {
   if (++scan.count % kRowsBetweenChecks != 0) return SQLITE_OK;
   if (scan.db->interrupted()) return SQLITE_INTERRUPT;  // FTS5 does not look
   if (*scan.check != nullptr) scan.status = (*scan.check)();
-  return scan.status.ok() ? SQLITE_OK : SQLITE_ABORT;
+  return scan.status.ok() ? SQLITE_OK : SQLITE_DONE;
 }
 
 // Both in order.

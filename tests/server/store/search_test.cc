@@ -414,6 +414,46 @@ TEST_P(SearchTest, RandomGroupsOfCommits) {
   }
 }
 
+// Most have the same score: names decide, by a walk through all of them or each looked up.
+TEST_P(SearchTest, ManyEquals) {
+  constexpr int kRecords = 1'200;
+  Random random(17);
+  const std::vector<Derived> some = {
+      {{}, {}, "w1 w2", "s1 s2", ""}, {{}, {}, "w1", "s1", "w2"}, {{}, {}, "", "", "w2 w1 w2 w1"}};
+  auto put = [&](int i, bool live) {
+    // Names are in another order than the rows.
+    const std::string id = absl::StrCat("r", i * 7'919 % kRecords);
+    Derived derived = some[random.Below(9) == 0 ? random.Below(3) : 0];
+    if (i % 40 == 0) derived.texts = "rare";
+    Put(kCollections[i % 2], id, derived, live);
+  };
+  Write([&] {
+    for (int i = 0; i < kRecords; ++i) put(i, i % 11 != 0);
+  });
+  for (int commit = 0; commit < 4; ++commit) {
+    Write([&] {
+      for (int i = commit; i < kRecords; i += 29) put(i, random.Below(3) != 0);
+    });
+  }
+  const std::vector<SearchNode> roots = {Term({"w1"}),
+                                         Term({"w1"}, false, "s1"),
+                                         Term({"rare"}),
+                                         {Kind::kAnd, {}, {Term({"w1"}), Term({"rare"})}},
+                                         {Kind::kExcept, {}, {Term({"w2"}), Term({"rare"})}}};
+  for (const SearchNode& root : roots) {
+    for (const Revision revision : {revision_, revision_ - 1, Revision{1}}) {
+      SearchQuery query;
+      query.view.revision = revision;
+      query.root = root;
+      compared_ = 7;  // page by page, too
+      Compare(query);
+      query.collections = {"things"};
+      Compare(query);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 TEST_P(SearchTest, PagesAreScoredAlikeWhileOthersWrite) {
   Random random(7);
   Write([&] {
@@ -499,20 +539,32 @@ TEST_P(SearchTest, IsInterrupted) {
   EXPECT_GT(ended, 0);
 }
 
+// Wherever it is: in the words and sounds, their sizes, what the view sees, or the names.
 TEST_P(SearchTest, IsEndedByItsCheck) {
+  constexpr int kRecords = 3'000;
+  constexpr int kRowsBetween = 256;
   Write([&] {
-    for (int i = 0; i < 600; ++i) Put("things", absl::StrCat("r", i), {{}, {}, "w", "s", ""});
+    for (int i = 0; i < kRecords; ++i) {
+      Put("things", absl::StrCat("r", i), {{}, {}, "w", "s", ""}, i % 2 == 0);
+    }
   });
   SearchQuery query;
   query.view.revision = revision_;
-  query.root = Term({"w"});
-  int asked = 0;
-  query.check = [&] { return ++asked < 4 ? absl::OkStatus() : absl::CancelledError("enough"); };
+  query.root = Term({"w"}, false, "s");
+  int asked = 0, last = INT32_MAX;
+  query.check = [&] { return asked++ < last ? absl::OkStatus() : absl::CancelledError("enough"); };
   SearchStatistics statistics;
-  EXPECT_EQ(reader_->Search(query, &statistics, [](SearchHit&) { return true; }).status().code(),
-            absl::StatusCode::kCancelled);
+  EXPECT_EQ(Found(*reader_, query, &statistics).list.size(), kRecords / 2);
+  EXPECT_GE(asked, 5 * kRecords / kRowsBetween);
+  const int all = asked;
+  for (last = 0; last < all; ++last) {
+    asked = 0;
+    auto counts = reader_->Search(query, &(statistics = {}), [](SearchHit&) { return true; });
+    ASSERT_EQ(counts.status().code(), absl::StatusCode::kCancelled) << last << " of " << all;
+    ASSERT_EQ(asked, last + 1);
+  }
   query.check = nullptr;
-  EXPECT_EQ(Found(*reader_, query, &(statistics = {})).list.size(), 600);
+  EXPECT_EQ(Found(*reader_, query, &(statistics = {})).list.size(), kRecords / 2);
   // A writer is not kept from its work by what has ended.
   Write([&] { Put("things", "new", {{}, {}, "w", "s", ""}); });
   ASSERT_OK(writer().Purge());
