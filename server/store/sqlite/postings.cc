@@ -99,8 +99,8 @@ void Statistics(const Fts5ExtensionApi* api, Fts5Context* row, sqlite3_context* 
 }
 
 // Of a row of search_X_docsize: a varint for each column.
-int64_t SizeOf(absl::string_view columns) {
-  int64_t size = 0, value = 0;
+int32_t SizeOf(absl::string_view columns) {
+  int32_t size = 0, value = 0;
   for (const char byte : columns) {
     value = value << 7 | (byte & 0x7F);
     if ((byte & 0x80) != 0) continue;
@@ -159,7 +159,7 @@ absl::StatusOr<int64_t> FindPhrase(Connection& db, bool past, const std::string&
 
 absl::Status ReadSizes(Connection& db, bool past, const std::vector<Posting>& postings,
                        const SearchCheck& check,
-                       absl::FunctionRef<void(const Posting& posting, int64_t size)> visit) {
+                       absl::FunctionRef<void(const Posting& posting, int32_t size)> visit) {
   auto prepared =
       db.Prepare(past ? "SELECT id, sz FROM search_past_docsize WHERE id >= ?1 ORDER BY id"
                       : "SELECT id, sz FROM search_heads_docsize WHERE id >= ?1 ORDER BY id");

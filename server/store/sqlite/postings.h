@@ -41,6 +41,6 @@ absl::StatusOr<int64_t> FindPhrase(Connection& db, bool past, const std::string&
 // Visits rows, which are in order, with the number of words that each has.
 absl::Status ReadSizes(Connection& db, bool past, const std::vector<Posting>& postings,
                        const SearchCheck& check,
-                       absl::FunctionRef<void(const Posting& posting, int64_t size)> visit);
+                       absl::FunctionRef<void(const Posting& posting, int32_t size)> visit);
 
 }  // namespace detente::store

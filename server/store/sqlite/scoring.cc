@@ -107,18 +107,25 @@ absl::StatusOr<Rows> Scorer::FindTerm(const SearchTerm& term, const Part& part) 
   const auto documents = static_cast<double>(statistics_->documents);
   const auto words = static_cast<double>(statistics_->words);
   const double shrink = words > 0 ? documents / words : 1;
-  absl::Status status =
-      ReadSizes(db_, past_, postings, check_, [&](const Posting& posting, int64_t size) {
-        const double length =
-            1 - kLengthWeight + kLengthWeight * static_cast<double>(size) * shrink;
-        ScoredRow& row = rows.emplace_back(ScoredRow{.row = posting.row, .past = past_});
-        for (const Kind kind : {kWords, kSound}) {
-          const int places = posting.places[kind];
-          if (places == 0) continue;
-          row.score += weights[kind] * places * (kSaturation + 1) / (places + kSaturation * length);
-        }
-      });
-  if (!status.ok()) return status;
+  auto take = [&](const Posting& posting, int32_t size) {
+    const double length = 1 - kLengthWeight + kLengthWeight * size * shrink;
+    ScoredRow& row = rows.emplace_back(ScoredRow{.row = posting.row, .size = size, .past = past_});
+    for (const Kind kind : {kWords, kSound}) {
+      const int places = posting.places[kind];
+      if (places == 0) continue;
+      row.score += weights[kind] * places * (kSaturation + 1) / (places + kSaturation * length);
+    }
+  };
+  if (part.among == nullptr) {
+    absl::Status status = ReadSizes(db_, past_, postings, check_, take);
+    if (!status.ok()) return status;
+    return rows;
+  }
+  auto known = part.among->begin();
+  for (const Posting& posting : postings) {
+    while (known->row < posting.row) ++known;
+    take(posting, known->size);
+  }
   return rows;
 }
 

@@ -16,6 +16,7 @@ namespace detente::store {
 struct ScoredRow {
   int64_t row;  // of search_heads, or search_past; see SearchRow
   double score = 0;
+  int32_t size = 0;  // in words; not of what is excluded
   bool past = false;
   bool matches = true;
 };
