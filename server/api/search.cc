@@ -35,13 +35,11 @@ using values::AppendVarint;
 
 struct Found {
   double score;
-  std::string name;
+  std::string id;
   const Resource* resource;
-};
 
-absl::string_view IdOf(const Found& found) {
-  return absl::string_view(found.name).substr(found.resource->collection.size() + 1);
-}
+  std::string Name() const { return absl::StrCat(resource->collection, "/", id); }
+};
 
 // What a page token carries: the last hit, and the statistics that all pages are scored with.
 struct Position {
@@ -159,8 +157,7 @@ class Searcher {
     const size_t most = filters_.empty() ? static_cast<size_t>(page_.size) + 1 : SIZE_MAX;
     std::vector<Found> found;
     auto counts = reader.Search(search_, &statistics_, [&](SearchHit& hit) {
-      found.push_back({hit.score, absl::StrCat(hit.collection, "/", hit.id),
-                       resources_.find(hit.collection)->second});
+      found.push_back({hit.score, std::move(hit.id), resources_.find(hit.collection)->second});
       return found.size() < most;
     });
     if (!counts.ok()) return counts.status();
@@ -207,7 +204,7 @@ class Searcher {
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> RecordOf(store::Reader& reader,
                                                                       const Found& found) {
     const Resource& resource = *found.resource;
-    auto version = reader.Get(resource.collection, IdOf(found), page_.view);
+    auto version = reader.Get(resource.collection, found.id, page_.view);
     if (!version.ok()) return version.status();
     if (!version->has_value()) return nullptr;
     return engine::ParseRecord(resource, **version);
@@ -244,7 +241,7 @@ class Searcher {
         if (!ids.ok()) return ids.status();
         selected.emplace(one.resource, *std::move(ids));
       }
-      if (many && !selected[one.resource].contains(IdOf(one))) continue;
+      if (many && !selected[one.resource].contains(one.id)) continue;
       if (!many || !filter.exact()) {
         auto record = RecordOf(reader, one);
         if (!record.ok()) return record.status();
@@ -265,7 +262,7 @@ class Searcher {
       auto record = RecordOf(reader, found);
       if (!record.ok()) return record.status();
       if (*record == nullptr) continue;
-      Position position{found.score, found.name, statistics_};
+      Position position{found.score, found.Name(), statistics_};
       if (!filler.Take(EncodeHit(found, **record), position.Encode())) break;
     }
     if (absl::Status s = filler.status(); !s.ok()) return s;
@@ -278,7 +275,7 @@ class Searcher {
 
   std::string EncodeHit(const Found& found, const google::protobuf::Message& record) {
     v1::SearchRecordsResponse::Hit hit;
-    hit.set_name(found.name);
+    hit.set_name(found.Name());
     if (const auto names = query::NamesOf(record); !names.empty()) hit.set_display_name(names[0]);
     hit.set_score(found.score);
     for (query::Highlight& highlight : query::HighlightsOf(record, search_.root)) {

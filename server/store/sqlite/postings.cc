@@ -1,6 +1,7 @@
 #include "store/sqlite/postings.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -67,14 +68,14 @@ int ScanRow(const Fts5ExtensionApi* api, Fts5Context* context, void* data) {
 
 // Both in order.
 void Merge(std::vector<Posting> more, std::vector<Posting>* all) {
-  if (all->empty()) {
-    *all = std::move(more);
-    return;
+  if (!more.empty() && !all->empty()) {
+    std::vector<Posting> merged;
+    merged.reserve(all->size() + more.size());
+    std::merge(all->begin(), all->end(), more.begin(), more.end(), std::back_inserter(merged),
+               [](const Posting& a, const Posting& b) { return a.row < b.row; });
+    more = std::move(merged);
   }
-  const auto middle = static_cast<std::vector<Posting>::difference_type>(all->size());
-  all->insert(all->end(), more.begin(), more.end());
-  std::inplace_merge(all->begin(), all->begin() + middle, all->end(),
-                     [](const Posting& a, const Posting& b) { return a.row < b.row; });
+  if (!more.empty()) *all = std::move(more);
 }
 
 // detente_scan(search_heads, scan), of a query of one phrase, in its first row: FTS5 runs through
