@@ -1,5 +1,5 @@
-// SearchRecords: what is found is scored and counted by the store; here it is put in order, by
-// pages, and shown.
+// SearchRecords: what is found is scored, counted and put in order by the store; here it is
+// filtered, cut into pages, and shown.
 #include "query/search.h"
 
 #include <algorithm>
@@ -9,16 +9,18 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "api/method.h"
 #include "api/page.h"
 #include "api/request.h"
+#include "api/selected.h"
 #include "detente/v1/query_service.pb.h"
 #include "engine/validate.h"
 #include "error/error.h"
-#include "query/filter.h"
 #include "query/highlight.h"
 #include "values/wire.h"
 
@@ -26,20 +28,18 @@ namespace detente::api {
 namespace {
 
 using engine::Resource;
+using store::SearchCounts;
 using store::SearchHit;
 using store::SearchStatistics;
 using values::AppendVarint;
 
 struct Found {
   double score;
-  std::string name;
+  std::string id;
   const Resource* resource;
-};
 
-// The best first.
-bool Before(const Found& a, const Found& b) {
-  return a.score != b.score ? a.score > b.score : a.name < b.name;
-}
+  std::string Name() const { return absl::StrCat(resource->collection, "/", id); }
+};
 
 // What a page token carries: the last hit, and the statistics that all pages are scored with.
 struct Position {
@@ -117,20 +117,22 @@ absl::Status ResourcesOf(const Call& call, std::vector<const Resource*>* resourc
   return status;
 }
 
-using Filters = std::map<const Resource*, query::Filter>;
+// So many hits of a collection are looked at one by one before the store selects by the filter.
+constexpr int kLookedAt = 1'000;
+
+using Filters = std::map<const Resource*, Selected>;
 
 // For each resource the filter that is asked for; none where none is.
 absl::Status FiltersOf(const Call& call, const std::vector<const Resource*>& resources,
                        Filters* filters) {
-  const std::string text = GetString(call.request, "filter");
-  if (text.empty()) return absl::OkStatus();
+  if (GetString(call.request, "filter").empty()) return absl::OkStatus();
   absl::Status status;
   for (const Resource* resource : resources) {
-    auto filter = query::Filter::Parse(text, resource->type);
-    if (filter.ok()) {
-      filters->emplace(resource, *std::move(filter));
+    auto selected = SelectedOf(call, *resource);
+    if (selected.ok()) {
+      filters->emplace(resource, *std::move(selected));
     } else if (status.ok()) {
-      status = filter.status();
+      status = selected.status();
     }
   }
   if (!status.ok() && !filters->empty()) {
@@ -140,34 +142,6 @@ absl::Status FiltersOf(const Call& call, const std::vector<const Resource*>& res
   }
   return status;
 }
-
-// Takes what is found, in any order, and keeps what comes first behind a position.
-class Best {
- public:
-  Best(size_t size, const Position* after) : size_(size), after_(after) {}
-
-  bool Behind(const Found& found) const {
-    return after_ == nullptr || Before({after_->score, after_->name, nullptr}, found);
-  }
-  void Take(Found found) {
-    if (!Behind(found)) return;
-    if (heap_.size() == size_ && !Before(found, heap_.front())) return;
-    heap_.push_back(std::move(found));
-    std::push_heap(heap_.begin(), heap_.end(), Before);
-    if (heap_.size() <= size_) return;
-    std::pop_heap(heap_.begin(), heap_.end(), Before);
-    heap_.pop_back();
-  }
-  std::vector<Found> Sorted() && {
-    std::sort_heap(heap_.begin(), heap_.end(), Before);
-    return std::move(heap_);
-  }
-
- private:
-  const size_t size_;
-  const Position* after_;
-  std::vector<Found> heap_;  // its front is the last one
-};
 
 class Searcher {
  public:
@@ -179,23 +153,19 @@ class Searcher {
     auto leased = call_.engine.LeaseReader();
     if (!leased.ok()) return leased.status();
     store::Reader& reader = **leased;
-    Best best(static_cast<size_t>(page_.size) + 1, first_ ? nullptr : &after_);
-    std::vector<Found> unfiltered;
-    status = reader.Search(search_, &after_.statistics, [&](SearchHit& hit) {
-      const auto resource = resources_by_collection_.find(hit.collection);
-      if (resource == resources_by_collection_.end()) return true;
-      Found found{hit.score, absl::StrCat(hit.collection, "/", hit.id), resource->second};
-      if (!filters_.empty()) {
-        unfiltered.push_back(std::move(found));
-      } else {
-        ++counts_[found.resource];
-        best.Take(std::move(found));
-      }
-      return true;
+    // Of a filter's records all may be needed.
+    const size_t most = filters_.empty() ? static_cast<size_t>(page_.size) + 1 : SIZE_MAX;
+    std::vector<Found> found;
+    auto counts = reader.Search(search_, &statistics_, [&](SearchHit& hit) {
+      found.push_back({hit.score, std::move(hit.id), resources_.find(hit.collection)->second});
+      return found.size() < most;
     });
-    if (status.ok() && !filters_.empty()) status = Filter(reader, std::move(unfiltered), &best);
-    if (!status.ok()) return status;
-    return Answer(reader, std::move(best).Sorted());
+    if (!counts.ok()) return counts.status();
+    if (!filters_.empty()) {
+      status = Filter(reader, &found, &*counts);
+      if (!status.ok()) return status;
+    }
+    return Answer(reader, found, *counts);
   }
 
  private:
@@ -215,13 +185,16 @@ class Searcher {
     if (!first_) {
       auto position = Position::Decode(page_.last);
       if (!position.ok()) return position.status();
-      after_ = *std::move(position);
+      statistics_ = std::move(position->statistics);
+      const size_t slash = position->name.find('/');
+      search_.after = {position->name.substr(0, slash), position->name.substr(slash + 1),
+                       position->score};
     }
     search_.view = page_.view;
     search_.root = *std::move(root);
     for (const Resource* resource : resources) {
       search_.collections.push_back(resource->collection);
-      resources_by_collection_.emplace(resource->collection, resource);
+      resources_.emplace(resource->collection, resource);
     }
     search_.check = [this] { return CheckCall(call_.context); };
     return absl::OkStatus();
@@ -231,51 +204,78 @@ class Searcher {
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> RecordOf(store::Reader& reader,
                                                                       const Found& found) {
     const Resource& resource = *found.resource;
-    auto version = reader.Get(resource.collection,
-                              absl::string_view(found.name).substr(resource.collection.size() + 1),
-                              page_.view);
+    auto version = reader.Get(resource.collection, found.id, page_.view);
     if (!version.ok()) return version.status();
     if (!version->has_value()) return nullptr;
     return engine::ParseRecord(resource, **version);
   }
 
-  // On the first page all are looked at, to count them; later on, those that can be on the page.
-  absl::Status Filter(store::Reader& reader, std::vector<Found> all, Best* best) {
-    std::sort(all.begin(), all.end(), Before);
-    int taken = 0;
-    for (Found& found : all) {
+  // The ids of all records of a collection for which its filter may be true.
+  absl::StatusOr<absl::flat_hash_set<std::string>> Select(store::Reader& reader,
+                                                          const Resource& resource) {
+    store::Selection selection = filters_.at(&resource).selection;
+    selection.view = page_.view;
+    absl::flat_hash_set<std::string> ids;
+    absl::Status status = reader.Scan(resource.collection, selection, {store::kRowId},
+                                      [&](absl::Span<const store::Value> row) {
+                                        ids.insert(std::get<std::string>(row[0]));
+                                        return true;
+                                      });
+    if (!status.ok()) return status;
+    return ids;
+  }
+
+  // Leaves those that match. On the first page all are looked at, to count them; later on, as many
+  // as are on the page.
+  absl::Status Filter(store::Reader& reader, std::vector<Found>* found, SearchCounts* counts) {
+    std::map<const Resource*, int> seen;
+    std::map<const Resource*, absl::flat_hash_set<std::string>> selected;
+    counts->clear();
+    size_t kept = 0;
+    for (Found& one : *found) {
       if (absl::Status s = search_.check(); !s.ok()) return s;
-      if (!best->Behind(found)) continue;
-      auto record = RecordOf(reader, found);
-      if (!record.ok()) return record.status();
-      if (*record == nullptr || !filters_[found.resource].Matches(**record)) continue;
-      ++counts_[found.resource];
-      best->Take(std::move(found));
-      if (!first_ && ++taken > page_.size) break;
+      const Selected& filter = filters_.at(one.resource);
+      const bool many = ++seen[one.resource] > kLookedAt;
+      if (many && selected.count(one.resource) == 0) {
+        auto ids = Select(reader, *one.resource);
+        if (!ids.ok()) return ids.status();
+        selected.emplace(one.resource, *std::move(ids));
+      }
+      if (many && !selected[one.resource].contains(one.id)) continue;
+      if (!many || !filter.exact()) {
+        auto record = RecordOf(reader, one);
+        if (!record.ok()) return record.status();
+        if (*record == nullptr || !filter.filter.Matches(**record)) continue;
+      }
+      ++(*counts)[one.resource->collection];
+      std::swap((*found)[kept], one);
+      if (++kept > static_cast<size_t>(page_.size) && !first_) break;
     }
+    found->resize(kept);
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Bytes> Answer(store::Reader& reader, const std::vector<Found>& hits) {
+  absl::StatusOr<Bytes> Answer(store::Reader& reader, const std::vector<Found>& hits,
+                               const SearchCounts& counts) {
     PageFiller filler(call_, page_, "hits");
     for (const Found& found : hits) {
       auto record = RecordOf(reader, found);
       if (!record.ok()) return record.status();
       if (*record == nullptr) continue;
-      Position position{found.score, found.name, after_.statistics};
+      Position position{found.score, found.Name(), statistics_};
       if (!filler.Take(EncodeHit(found, **record), position.Encode())) break;
     }
     if (absl::Status s = filler.status(); !s.ok()) return s;
     ResponseWriter& response = filler.response();
     response.SetText("next_page_token", filler.NextPageToken());
-    if (first_) AddCounts(&response);
+    if (first_) AddCounts(counts, &response);
     response.SetNumber("revision", page_.view.revision);
     return response.Take();
   }
 
   std::string EncodeHit(const Found& found, const google::protobuf::Message& record) {
     v1::SearchRecordsResponse::Hit hit;
-    hit.set_name(found.name);
+    hit.set_name(found.Name());
     if (const auto names = query::NamesOf(record); !names.empty()) hit.set_display_name(names[0]);
     hit.set_score(found.score);
     for (query::Highlight& highlight : query::HighlightsOf(record, search_.root)) {
@@ -290,12 +290,12 @@ class Searcher {
     return engine::EncodePayload(hit);
   }
 
-  void AddCounts(ResponseWriter* response) {
+  static void AddCounts(const SearchCounts& counts, ResponseWriter* response) {
     std::vector<std::pair<int32_t, std::string>> facets;
     int32_t total = 0;
-    for (const auto& [resource, count] : counts_) {
-      facets.emplace_back(-count, resource->collection);
-      total += count;
+    for (const auto& [collection, count] : counts) {
+      facets.emplace_back(-static_cast<int32_t>(count), collection);
+      total += static_cast<int32_t>(count);
     }
     std::sort(facets.begin(), facets.end());
     for (const auto& [count, collection] : facets) {
@@ -309,12 +309,11 @@ class Searcher {
 
   const Call& call_;
   store::SearchQuery search_;
-  std::map<std::string, const Resource*, std::less<>> resources_by_collection_;
+  std::map<std::string, const Resource*> resources_;  // by collection
   Filters filters_;
   Page page_;
   bool first_ = true;
-  Position after_;  // of the first page, the statistics alone
-  std::map<const Resource*, int32_t> counts_;
+  SearchStatistics statistics_;
 };
 
 }  // namespace

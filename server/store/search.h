@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,14 +46,6 @@ struct SearchStatistics {
   std::vector<int64_t> frequencies;
 };
 
-struct SearchQuery {
-  ReadView view;
-  std::vector<std::string> collections;  // none = all
-  SearchNode root;
-  // Asked now and then: anything but OK ends the search with it. May be empty.
-  std::function<absl::Status()> check;
-};
-
 struct SearchHit {
   std::string collection;
   std::string id;
@@ -62,5 +56,18 @@ struct SearchHit {
   // counts as 10, a sound as 5, one in a text as 1.
   double score = 0;
 };
+
+struct SearchQuery {
+  ReadView view;
+  std::vector<std::string> collections;  // none = all
+  SearchNode root;
+  // One that was found: what comes behind it. Scored with the statistics of this search.
+  std::optional<SearchHit> after = {};
+  // Asked now and then: anything but OK ends the search with it. May be empty.
+  std::function<absl::Status()> check = {};
+};
+
+// How many records were found in each collection that has some.
+using SearchCounts = std::map<std::string, int64_t>;
 
 }  // namespace detente::store

@@ -167,11 +167,13 @@ class Reader {
   virtual absl::StatusOr<Plan> Explain(absl::string_view collection,
                                        const Selection& selection) = 0;
 
-  // Visits the live records that the view sees and the words match, in no order. Takes the
-  // statistics where they have no frequencies; those of another search of the same words make its
-  // scores, bit by bit.
-  virtual absl::Status Search(const SearchQuery& query, SearchStatistics* statistics,
-                              absl::FunctionRef<bool(SearchHit&)> visit) = 0;
+  // Visits the live records that the view sees and the words match, the best first and equals in
+  // the order of their names, behind query.after, until `visit` says false; and counts all of them,
+  // visited or not. Takes the statistics where they have no frequencies; those of another search of
+  // the same words make its scores, bit by bit.
+  virtual absl::StatusOr<SearchCounts> Search(const SearchQuery& query,
+                                              SearchStatistics* statistics,
+                                              absl::FunctionRef<bool(SearchHit&)> visit) = 0;
 
   // Visits the versions of one record with since < before, newest first.
   virtual absl::Status Revisions(absl::string_view collection, absl::string_view id,

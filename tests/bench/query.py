@@ -1,5 +1,6 @@
-"""List with filters, and groups, over a million records: beside raw SQLite, a service in Python,
-Datasette and DuckDB. query.cc makes the stores and measures what runs in one process.
+"""List with filters, searches, and groups, over a million records: beside raw SQLite, a service in
+Python, Datasette and DuckDB. query.cc makes the stores; it and search.cc measure what runs in one
+process.
 """
 
 import contextlib
@@ -53,19 +54,11 @@ def stores() -> None:
         stamp.write_text(now)
 
 
-def inside(rounds: int) -> dict[str, Any]:
+def inside(program: str, *flags: str) -> dict[str, Any]:
     done = subprocess.run(
-        [
-            BUILD / "bin/bench-query",
-            f"--folder={FOLDER}",
-            f"--sizes={SMALL},{LARGE}",
-            f"--rounds={rounds}",
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=3600,
+        [BUILD / "bin" / program, *flags], stdout=subprocess.PIPE, text=True, timeout=3600
     )
-    check(done.returncode == 0, "bench-query failed; it says why above")
+    check(done.returncode == 0, f"{program} failed; it says why above")
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
 
@@ -242,7 +235,15 @@ def run(rounds: int) -> Result:
     missing = [name for name in ("duckdb", "datasette") if not importlib.util.find_spec(name)]
     check(not missing, f"{', '.join(missing)}: not installed; see tests/bench/requirements.txt")
     stores()
-    single = inside(rounds)
+    single = inside(
+        "bench-query", f"--folder={FOLDER}", f"--sizes={SMALL},{LARGE}", f"--rounds={rounds}"
+    )
+    searches = inside(
+        "bench-search",
+        f"--store={FOLDER}/ours-{LARGE}.db",
+        f"--raw={FOLDER}/words-{LARGE}.db",
+        f"--rounds={rounds}",
+    )
     rows = []
 
     def pair(size: int, name: str) -> tuple[list[float], list[float]]:
@@ -260,6 +261,10 @@ def run(rounds: int) -> Result:
         deep = pair(LARGE, f"page {DEEP}, half of all {order}")[0]
         first = pair(LARGE, f"page 1, half of all {order}")[0]
         rows.append(Row(f"page {DEEP:,} against page 1, {order}", "us", deep, first, 1.2))
+    for name, values in searches.items():
+        label = f"{LARGE:,}: search, {name}"
+        rows.append(Row(f"{label}, raw FTS5", "us", values["raw"]))
+        rows.append(Row(label, "us", values["ours"], values["raw"]))
     served = throughput(rounds)
     for name, title in (("python", "grpcio and sqlite3"), ("datasette", "Datasette")):
         rows.append(Row(f"selective over the wire, {title}: calls", "/s", served[name]))

@@ -234,6 +234,46 @@ def test_past_and_deleted_records(made_up: Client) -> None:
     assert names(made_up, "Adamovich") == ["persons/a"]
 
 
+def test_a_filter_of_many_hits(client: Client) -> None:
+    """More than are looked at one by one: the store selects, what its columns know and what not."""
+    codes = ("XA", "XB", "XC")
+    for start in range(0, 2600, 1000):
+        write(
+            client,
+            *(
+                client.contract.new(
+                    "detente.v1.Release",
+                    name=f"releases/r{i:04}",
+                    display_name=f"Test release {'x ' * (i % 3)}",
+                    region_code=codes[i % 3],
+                    note=f"made up {i}",
+                )
+                for i in range(start, min(start + 1000, 2600))
+            ),
+        )
+    before = client.revision()
+    for i in range(0, 2600, 100):
+        client.of("releases").delete(f"releases/r{i:04}")
+
+    only = {"collections": ["releases"]}
+    everything = search(client, "test OR x", page_size=1000, **only)
+    assert everything.total_size == 2574
+    whole = [h for page in pages(client, "test OR x", page_size=1000) for h in page.hits]
+
+    def matches(number: int, text: str) -> bool:
+        if text == "note":
+            return "77" in str(number)
+        return codes[number % 3] == "XB"
+
+    for kind, text in (("note", 'note = "*77*"'), ("region", 'region_code = "XB"')):
+        expected = [h.name for h in whole if matches(int(h.name[-4:]), kind)]
+        found = list(pages(client, "test OR x", page_size=300, filter=text, **only))
+        assert [h.name for page in found for h in page.hits] == expected
+        assert found[0].total_size == len(expected)
+        past = search(client, "test OR x", filter=text, at={"revision": before}, **only)
+        assert past.total_size == sum(matches(i, kind) for i in range(2600))
+
+
 def test_pages_stay_as_they_are_while_others_write(client: Client) -> None:
     write(
         client,

@@ -137,6 +137,15 @@ CollectionSql::CollectionSql(const Table& of) : table(of) {
   seen_past = text(
       "SELECT id FROM past_keys_$0 "
       "WHERE num = ?1 AND since <= ?2 AND until > ?2 AND delete_time = 0");
+  deleted = text("SELECT num FROM keys_$0 WHERE delete_time <> 0");
+  newer = text("SELECT num FROM head_$0 WHERE since > ?1");
+  superseded_later = text(
+      "SELECT num, CASE WHEN since <= ?1 THEN delete_time = 0 ELSE 0 END "
+      "FROM past_keys_$0 INDEXED BY \"$0.until\" WHERE until > ?1");
+  names = text("SELECT id, num, 0 FROM keys_$0 WHERE id > ?1 ORDER BY id");
+  all_names = text(
+      "SELECT id, num, 0 FROM keys_$0 WHERE id > ?1 UNION ALL "
+      "SELECT id, num, 1 FROM past_keys_$0 WHERE id > ?1 ORDER BY id");
   get_number = text("SELECT " DETENTE_VERSION_COLUMNS " FROM head_$0 WHERE num = ?1");
   get_past_number = text("SELECT " DETENTE_VERSION_COLUMNS ", until FROM past_$0 WHERE num = ?1");
   head_numbers = text("SELECT num FROM head_$0 WHERE id = ?1 AND since BETWEEN ?2 AND ?3");

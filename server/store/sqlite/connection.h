@@ -213,6 +213,7 @@ class Connection {
     interrupted_ = true;
     sqlite3_interrupt(db_);
   }
+  bool interrupted() const { return interrupted_; }
 
   using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
   absl::Status AddFunction(const char* name, int arguments, Function function,
@@ -263,6 +264,10 @@ struct CollectionSql {
   int64_t ordinal = -1;  // for the full-text index
   std::string create, get, get_past, list, revisions, head, insert_past, insert, update;
   std::string seen, seen_past;  // whether a view sees the row with a number, live; its id
+  // For searches: all rows of keys_X that are deleted, or that are newer than a view; those of
+  // past_keys_X that some newer one superseded, and whether the view sees them; the names of all
+  // rows in order, of heads and of both.
+  std::string deleted, newer, superseded_later, names, all_names;
   std::string head_numbers, past_numbers, replace, replace_past;  // erase.cc
   std::string versions, superseded, since_of, last_number;        // versions.cc
   std::string get_number, get_past_number;

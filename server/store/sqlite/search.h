@@ -4,12 +4,8 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "store/search.h"
-#include "store/sqlite/connection.h"
 
 namespace detente::store {
 
@@ -27,20 +23,13 @@ struct WordsChange {
   std::string names, sounds, texts;
 };
 
+// A phrase of FTS5.
+std::string QuoteWords(absl::string_view words);
+
 // A condition over the rows `k` of keys_X, or of past_keys_X: their names have the word that its
 // parameter, NamedMatch, is made of.
 enum class NamedBy { kWord, kSound };
 std::string NamedCondition(absl::string_view collection, bool past);
 std::string NamedMatch(NamedBy by, absl::string_view word);
-
-// What FTS5 is asked for, quoted words alone; and the phrases in it that count for the score.
-struct SearchMatch {
-  std::string text;
-  std::vector<std::string> phrases;
-};
-SearchMatch CompileSearch(const SearchNode& root);
-
-// The functions of FTS5 that Search needs.
-absl::Status AddSearchFunctions(Connection& db);
 
 }  // namespace detente::store

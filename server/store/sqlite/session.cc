@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "error/error.h"
+#include "store/sqlite/postings.h"
 
 namespace detente::store {
 namespace {

@@ -85,8 +85,8 @@ class SqliteSession : public Writer {
   absl::StatusOr<Plan> Explain(absl::string_view collection, const Selection& selection) override;
 
   // search.cc
-  absl::Status Search(const SearchQuery& query, SearchStatistics* statistics,
-                      absl::FunctionRef<bool(SearchHit&)> visit) override;
+  absl::StatusOr<SearchCounts> Search(const SearchQuery& query, SearchStatistics* statistics,
+                                      absl::FunctionRef<bool(SearchHit&)> visit) override;
 
   absl::StatusOr<std::optional<struct Commit>> FindRequest(absl::string_view actor,
                                                            absl::string_view request_id) override;
@@ -149,21 +149,6 @@ class SqliteSession : public Writer {
 
  private:
   // search.cc
-  struct ScoredRow {
-    int64_t row;        // see SearchRow
-    double size;        // in words
-    double places = 0;  // of the phrase that is looked at, weighted
-    double score = 0;
-  };
-  absl::Status CountWords(SearchStatistics* statistics);
-  absl::StatusOr<std::vector<ScoredRow>> FindWords(bool past, const SearchMatch& match,
-                                                   const std::function<absl::Status()>& check);
-  // Sets `places` of the rows, which are in order; how many rows of the table have the phrase.
-  absl::StatusOr<int64_t> PlacesOf(bool past, const std::string& phrase,
-                                   const std::function<absl::Status()>& check,
-                                   std::vector<ScoredRow>* rows);
-  static void AddScores(const SearchStatistics& statistics, int64_t frequency,
-                        std::vector<ScoredRow>* rows);
   // `number` is of a row of head_X, or of past_X.
   void IndexWords(const CollectionSql& sql, bool past, int64_t number, const Derived& derived);
   void SupersedeWords(const CollectionSql& sql, int64_t number, int64_t past_number);

@@ -171,15 +171,34 @@ SearchNode Term(const Words& words, bool prefix = false, const std::string& soun
   return {Kind::kTerm, {words, prefix, sound}, {}};
 }
 
-std::map<std::string, double> Found(Reader& reader, const SearchQuery& query,
-                                    SearchStatistics* statistics) {
-  std::map<std::string, double> hits;
-  absl::Status status = reader.Search(query, statistics, [&](SearchHit& hit) {
-    EXPECT_TRUE(hits.emplace(absl::StrCat(hit.collection, "/", hit.id), hit.score).second)
-        << hit.id << " twice";
-    return true;
+struct Hits {
+  std::vector<SearchHit> list;
+  SearchCounts counts;
+
+  std::map<std::string, double> ByName() const {
+    std::map<std::string, double> scores;
+    for (const SearchHit& hit : list) {
+      EXPECT_TRUE(scores.emplace(NameOf(hit), hit.score).second) << NameOf(hit) << " twice";
+    }
+    return scores;
+  }
+  static std::string NameOf(const SearchHit& hit) {
+    return absl::StrCat(hit.collection, "/", hit.id);
+  }
+  bool operator==(const Hits& other) const {
+    return ByName() == other.ByName() && counts == other.counts;
+  }
+};
+
+Hits Found(Reader& reader, const SearchQuery& query, SearchStatistics* statistics,
+           size_t most = SIZE_MAX) {
+  Hits hits;
+  auto counts = reader.Search(query, statistics, [&](SearchHit& hit) {
+    hits.list.push_back(hit);
+    return hits.list.size() < most;
   });
-  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(counts.ok()) << counts.status();
+  if (counts.ok()) hits.counts = *std::move(counts);
   return hits;
 }
 
@@ -218,16 +237,42 @@ class SearchTest : public ::testing::TestWithParam<bool> {
 
   void Compare(const SearchQuery& query) {
     SearchStatistics expected = model_.Statistics(query.root), statistics;
-    auto hits = Found(*reader_, query, &statistics);
+    const Hits hits = Found(*reader_, query, &statistics);
     ASSERT_EQ(statistics.documents, expected.documents);
     ASSERT_EQ(statistics.words, expected.words);
     ASSERT_EQ(statistics.frequencies, expected.frequencies);
-    auto expected_hits = model_.Search(query, expected);
-    ASSERT_EQ(hits.size(), expected_hits.size()) << Text(query.root);
+    const auto found = hits.ByName(), expected_hits = model_.Search(query, expected);
+    ASSERT_EQ(found.size(), expected_hits.size()) << Text(query.root);
+    SearchCounts counts;
     for (const auto& [name, score] : expected_hits) {
-      ASSERT_EQ(hits.count(name), 1) << name;
-      ASSERT_NEAR(hits[name], score, 1e-9) << name << " for " << Text(query.root);
+      ASSERT_EQ(found.count(name), 1) << name;
+      ASSERT_NEAR(found.at(name), score, 1e-9) << name << " for " << Text(query.root);
       ASSERT_GT(score, 0);
+      ++counts[name.substr(0, name.find('/'))];
+    }
+    ASSERT_EQ(hits.counts, counts);
+    for (size_t i = 1; i < hits.list.size(); ++i) {
+      const SearchHit &a = hits.list[i - 1], &b = hits.list[i];
+      ASSERT_TRUE(a.score > b.score || (a.score == b.score && Hits::NameOf(a) < Hits::NameOf(b)))
+          << Hits::NameOf(a) << " before " << Hits::NameOf(b) << " for " << Text(query.root);
+    }
+    if (++compared_ % 8 == 0) ComparePages(query, statistics, hits);
+  }
+
+  // Page by page they are the same, bit by bit.
+  void ComparePages(SearchQuery query, SearchStatistics statistics, const Hits& all) {
+    const size_t size = 1 + all.list.size() / 5;
+    size_t at = 0;
+    while (true) {
+      const Hits page = Found(*reader_, query, &statistics, size);
+      ASSERT_EQ(page.counts, all.counts);
+      ASSERT_EQ(page.list.size(), std::min(size, all.list.size() - at));
+      for (const SearchHit& hit : page.list) {
+        ASSERT_EQ(Hits::NameOf(hit), Hits::NameOf(all.list[at]));
+        ASSERT_EQ(hit.score, all.list[at++].score);
+      }
+      if (page.list.empty()) return;
+      query.after = page.list.back();
     }
   }
 
@@ -236,6 +281,7 @@ class SearchTest : public ::testing::TestWithParam<bool> {
   std::unique_ptr<Reader> reader_;
   Model model_;
   Revision revision_ = 0;
+  int compared_ = 0;
 };
 
 class Random {
@@ -368,6 +414,46 @@ TEST_P(SearchTest, RandomGroupsOfCommits) {
   }
 }
 
+// Most have the same score: names decide, by a walk through all of them or each looked up.
+TEST_P(SearchTest, ManyEquals) {
+  constexpr int kRecords = 1'200;
+  Random random(17);
+  const std::vector<Derived> some = {
+      {{}, {}, "w1 w2", "s1 s2", ""}, {{}, {}, "w1", "s1", "w2"}, {{}, {}, "", "", "w2 w1 w2 w1"}};
+  auto put = [&](int i, bool live) {
+    // Names are in another order than the rows.
+    const std::string id = absl::StrCat("r", i * 7'919 % kRecords);
+    Derived derived = some[random.Below(9) == 0 ? random.Below(3) : 0];
+    if (i % 40 == 0) derived.texts = "rare";
+    Put(kCollections[i % 2], id, derived, live);
+  };
+  Write([&] {
+    for (int i = 0; i < kRecords; ++i) put(i, i % 11 != 0);
+  });
+  for (int commit = 0; commit < 4; ++commit) {
+    Write([&] {
+      for (int i = commit; i < kRecords; i += 29) put(i, random.Below(3) != 0);
+    });
+  }
+  const std::vector<SearchNode> roots = {Term({"w1"}),
+                                         Term({"w1"}, false, "s1"),
+                                         Term({"rare"}),
+                                         {Kind::kAnd, {}, {Term({"w1"}), Term({"rare"})}},
+                                         {Kind::kExcept, {}, {Term({"w2"}), Term({"rare"})}}};
+  for (const SearchNode& root : roots) {
+    for (const Revision revision : {revision_, revision_ - 1, Revision{1}}) {
+      SearchQuery query;
+      query.view.revision = revision;
+      query.root = root;
+      compared_ = 7;  // page by page, too
+      Compare(query);
+      query.collections = {"things"};
+      Compare(query);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 TEST_P(SearchTest, PagesAreScoredAlikeWhileOthersWrite) {
   Random random(7);
   Write([&] {
@@ -377,14 +463,15 @@ TEST_P(SearchTest, PagesAreScoredAlikeWhileOthersWrite) {
   query.view.revision = revision_;
   query.root = Term({"w1"}, true, "s1");
   SearchStatistics statistics;
-  const auto before = Found(*reader_, query, &statistics);
-  ASSERT_FALSE(before.empty());
+  const Hits before = Found(*reader_, query, &statistics);
+  ASSERT_FALSE(before.list.empty());
   Write([&] {
     for (int i = 0; i < 30; ++i) Put("things", absl::StrCat("r", i), random.SomeWords());
   });
-  EXPECT_EQ(Found(*reader_, query, &statistics), before);
+  EXPECT_TRUE(Found(*reader_, query, &statistics) == before);
+  ComparePages(query, statistics, before);
   SearchStatistics anew;
-  EXPECT_NE(Found(*reader_, query, &anew), before);
+  EXPECT_FALSE(Found(*reader_, query, &anew) == before);
 }
 
 TEST_P(SearchTest, ConditionsOnNames) {
@@ -441,7 +528,8 @@ TEST_P(SearchTest, IsInterrupted) {
     });
     begun = true;
     SearchStatistics statistics;
-    const absl::Status status = reader->Search(query, &statistics, [](SearchHit&) { return true; });
+    const absl::Status status =
+        reader->Search(query, &statistics, [](SearchHit&) { return true; }).status();
     done = true;
     eraser.join();
     if (status.ok()) continue;
@@ -451,20 +539,32 @@ TEST_P(SearchTest, IsInterrupted) {
   EXPECT_GT(ended, 0);
 }
 
+// Wherever it is: in the words and sounds, their sizes, what the view sees, or the names.
 TEST_P(SearchTest, IsEndedByItsCheck) {
+  constexpr int kRecords = 3'000;
+  constexpr int kRowsBetween = 256;
   Write([&] {
-    for (int i = 0; i < 600; ++i) Put("things", absl::StrCat("r", i), {{}, {}, "w", "s", ""});
+    for (int i = 0; i < kRecords; ++i) {
+      Put("things", absl::StrCat("r", i), {{}, {}, "w", "s", ""}, i % 2 == 0);
+    }
   });
   SearchQuery query;
   query.view.revision = revision_;
-  query.root = Term({"w"});
-  int asked = 0;
-  query.check = [&] { return ++asked < 4 ? absl::OkStatus() : absl::CancelledError("enough"); };
+  query.root = Term({"w"}, false, "s");
+  int asked = 0, last = INT32_MAX;
+  query.check = [&] { return asked++ < last ? absl::OkStatus() : absl::CancelledError("enough"); };
   SearchStatistics statistics;
-  EXPECT_EQ(reader_->Search(query, &statistics, [](SearchHit&) { return true; }).code(),
-            absl::StatusCode::kCancelled);
+  EXPECT_EQ(Found(*reader_, query, &statistics).list.size(), kRecords / 2);
+  EXPECT_GE(asked, 5 * kRecords / kRowsBetween);
+  const int all = asked;
+  for (last = 0; last < all; ++last) {
+    asked = 0;
+    auto counts = reader_->Search(query, &(statistics = {}), [](SearchHit&) { return true; });
+    ASSERT_EQ(counts.status().code(), absl::StatusCode::kCancelled) << last << " of " << all;
+    ASSERT_EQ(asked, last + 1);
+  }
   query.check = nullptr;
-  EXPECT_EQ(Found(*reader_, query, &(statistics = {})).size(), 600);
+  EXPECT_EQ(Found(*reader_, query, &(statistics = {})).list.size(), kRecords / 2);
   // A writer is not kept from its work by what has ended.
   Write([&] { Put("things", "new", {{}, {}, "w", "s", ""}); });
   ASSERT_OK(writer().Purge());
