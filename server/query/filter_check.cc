@@ -409,12 +409,15 @@ class Checker {
   }
 
   bool Sounding(const Operand& operand, Node* out) {
-    out->kind = Node::Kind::kSounds;
-    for (const values::Word& word : values::WordsOf(operand.value)) {
-      const std::string sound = values::SoundOf(word.folded);
-      out->words.push_back(sound.empty() ? word.folded : sound);
-    }
-    if (!out->words.empty()) return true;
+    const auto words = values::WordsOf(operand.value);
+    const auto names = values::JoinedNames(operand.value, words);
+    const auto read = [](const std::vector<values::Word>& as, Node* node) {
+      node->kind = Node::Kind::kSounds;
+      for (const values::Word& word : as) node->words.push_back(values::SoundOrWord(word.folded));
+    };
+    read(words, out);
+    if (names.size() < words.size()) read(names, &out->children.emplace_back());
+    if (!words.empty()) return true;
     return Fail(operand.position, absl::StrCat("a name expected, got ", Shown(operand.value)));
   }
 

@@ -22,12 +22,26 @@ constexpr Spelling kSpellings[] = {
     {"shch", "s"}, {"szcz", "s"}, {"tsch", "T"}, {"sch", "s"}, {"tch", "T"}, {"sh", "s"},
     {"sz", "s"},   {"ss", "s"},   {"zh", "z"},   {"dz", "d"},  {"ts", "T"},  {"tz", "T"},
     {"ch", "T"},   {"cz", "T"},   {"ck", "k"},   {"kh", "h"},  {"gh", "h"},  {"th", "t"},
-    {"ph", "f"},   {"g", "h"},    {"w", "v"},    {"c", "T"},   {"q", "k"},   {"x", "ks"},
+    {"ph", "f"},   {"ct", "kt"},  {"cl", "kl"},  {"cr", "kr"}, {"g", "h"},   {"w", "v"},
+    {"c", "T"},    {"q", "k"},    {"x", "ks"},
 };
 
 bool IsVowel(char c) { return absl::StrContains("aeiouyj", c); }
 // Before these a Belarusian т is a ц.
 bool IsFront(char c) { return absl::StrContains("eijy", c); }
+
+// Spelt as in Łacinka, Polish, Czech or German, where ch is the kh of others: with w or j, or a c
+// that is not of ch or ck.
+bool HasBareC(absl::string_view folded) {
+  for (size_t i = 0; i < folded.size(); ++i) {
+    if (absl::StrContains("wj", folded[i])) return true;
+    const char next = i + 1 < folded.size() ? folded[i + 1] : 0;
+    const char last = i > 0 ? folded[i - 1] : 0;
+    // tsch and tch have none either.
+    if (folded[i] == 'c' && next != 'h' && next != 'k' && next != 't' && last != 's') return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -40,16 +54,23 @@ std::string SoundOf(absl::string_view folded) {
   const auto add = [&](char c) {
     if (sound.empty() || sound.back() != c) sound.push_back(c);
   };
+  const bool ch_is_kh = HasBareC(folded);
   for (size_t i = 0; i < folded.size();) {
     const absl::string_view rest = folded.substr(i);
+    // Uladzimir, Uladzislau: Vladimir, Vladislav.
+    if (i == 0 && absl::StartsWith(rest, "ula")) {
+      add('v');
+      ++i;
+      continue;
+    }
     if (IsVowel(rest[0])) {
-      // Aleksandr, Alexander.
-      if (i > 0 && rest == "er" && !IsVowel(folded[i - 1])) {
-        ++i;
-        continue;
-      }
       size_t size = 1;
       while (size < rest.size() && IsVowel(rest[size])) ++size;
+      // Aleksandr, Alexander, Alaksandar; Nazir, Nazeer. Not of what would have no sound.
+      if (size <= 2 && rest.substr(size) == "r" && sound.size() + 1 >= kMinSounds) {
+        i += size;
+        continue;
+      }
       // The ў of Kavaliou, Yauhen, Salauyova: a v.
       add('a');
       for (size_t at = 1; at < size; ++at) {
@@ -66,6 +87,24 @@ std::string SoundOf(absl::string_view folded) {
     if (rest.size() > 2 && rest[0] == 's' && rest[1] == 'c' && absl::StrContains("eiuy", rest[2])) {
       add('s');
       i += 2;
+      continue;
+    }
+    // Andrzej, as Andrei.
+    if (absl::StartsWith(rest, "rze")) {
+      add('r');
+      i += 2;
+      continue;
+    }
+    if (ch_is_kh && absl::StartsWith(rest, "ch")) {
+      add('h');
+      i += 2;
+      continue;
+    }
+    // Bjaljazki, as Bialiatski.
+    if (rest.size() > 2 && rest[0] == 'z' && rest[1] == 'k' && i > 0 && IsVowel(folded[i - 1]) &&
+        std::all_of(rest.begin() + 2, rest.end(), IsVowel)) {
+      add('T');
+      ++i;
       continue;
     }
     // Bialacki, as Bialiatski.
