@@ -206,22 +206,27 @@ class Parser {
     if (words_ > kMaxSearchWords)
       return TooMany(absl::StrCat("at most ", kMaxSearchWords, " words"));
     term.prefix = prefix;
-    if (!prefix && term.words.size() == 1) term.sound = values::SoundOf(term.words[0]);
+    if (!prefix && found.size() == 1) term.sound = SoundOf(words, found[0]);
     const auto names = values::JoinedNames(words, found);
     SearchNode node = {Kind::kTerm, std::move(term), {}};
     if (!prefix && text_[start] != '"' && names.size() < found.size()) {
-      std::vector<SearchNode> alternatives = {std::move(node), AllOf(names)};
+      std::vector<SearchNode> alternatives = {std::move(node), AllOf(words, names)};
       node = Join(Kind::kOr, std::move(alternatives));
     }
     parts->push_back({false, std::move(node)});
     return true;
   }
 
+  // Names are spelt in many ways, but Pinyin in one: by sound 测试 would be `those`.
+  static std::string SoundOf(absl::string_view text, const values::Word& word) {
+    return values::IsHan(text, word) ? "" : values::SoundOf(word.folded);
+  }
+
   // Words that stand anywhere, and sound so. They are not counted: nobody has written them.
-  SearchNode AllOf(const std::vector<values::Word>& words) {
+  static SearchNode AllOf(absl::string_view text, const std::vector<values::Word>& words) {
     std::vector<SearchNode> all;
     for (const values::Word& word : words) {
-      all.push_back({Kind::kTerm, {{word.folded}, false, values::SoundOf(word.folded)}, {}});
+      all.push_back({Kind::kTerm, {{word.folded}, false, SoundOf(text, word)}, {}});
     }
     return Join(Kind::kAnd, std::move(all));
   }

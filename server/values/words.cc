@@ -149,11 +149,6 @@ UChar32 CharacterAt(absl::string_view text, size_t at) {
   return std::max<UChar32>(c, 0);
 }
 
-bool IsHan(absl::string_view text, const Word& word) {
-  UErrorCode error = U_ZERO_ERROR;
-  return uscript_getScript(CharacterAt(text, word.begin), &error) == USCRIPT_HAN;
-}
-
 // Whether two words are often written as one: Jean-Pierre, O'Brien, 小明.
 bool BelongTogether(absl::string_view text, const Word& word, const Word& next) {
   if (word.end == next.begin) return IsHan(text, word) && IsHan(text, next);
@@ -310,6 +305,11 @@ std::vector<Word> WordsOf(absl::string_view text) {
   }
   finish();
   return words;
+}
+
+bool IsHan(absl::string_view text, const Word& word) {
+  UErrorCode error = U_ZERO_ERROR;
+  return uscript_getScript(CharacterAt(text, word.begin), &error) == USCRIPT_HAN;
 }
 
 std::vector<Word> JoinedNames(absl::string_view text, const std::vector<Word>& words) {

@@ -20,6 +20,9 @@ struct Word {
 // diacritics. Never fails: bytes that are no UTF-8 separate words.
 std::vector<Word> WordsOf(absl::string_view text);
 
+// Whether it is Chinese, or begins so: folded it is Pinyin without tones.
+bool IsHan(absl::string_view text, const Word& word);
+
 // How a folded word sounds, roughly, so that spellings of one name in several scripts and by
 // several rules agree: Бяляцкі, Беляцкий, Bialiatski and Belyatsky. Empty for words that are too
 // short to tell, or have digits.
