@@ -225,6 +225,7 @@ class Parser {
   // Words that stand anywhere, and sound so. They are not counted: nobody has written them.
   static SearchNode AllOf(absl::string_view text, const std::vector<values::Word>& words) {
     std::vector<SearchNode> all;
+    all.reserve(words.size());
     for (const values::Word& word : words) {
       all.push_back({Kind::kTerm, {{word.folded}, false, SoundOf(text, word)}, {}});
     }

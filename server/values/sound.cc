@@ -12,18 +12,18 @@ namespace {
 constexpr size_t kMinLetters = 4;
 constexpr size_t kMinSounds = 3;
 
-// Letters that stand for one sound in some spelling: the longest come first. Upper case is a class
-// of its own: T for ц and ч, which Latin letters don't tell apart.
+// Letters that stand for one sound in some spelling: the longest come first. Sounds are in lower
+// case, as the store's index folds them: c is ц and ч, which Latin letters don't tell apart.
 struct Spelling {
   absl::string_view letters;
   absl::string_view sound;
 };
 constexpr Spelling kSpellings[] = {
-    {"shch", "s"}, {"szcz", "s"}, {"tsch", "T"}, {"sch", "s"}, {"tch", "T"}, {"sh", "s"},
-    {"sz", "s"},   {"ss", "s"},   {"zh", "z"},   {"dz", "d"},  {"ts", "T"},  {"tz", "T"},
-    {"ch", "T"},   {"cz", "T"},   {"ck", "k"},   {"kh", "h"},  {"gh", "h"},  {"th", "t"},
+    {"shch", "s"}, {"szcz", "s"}, {"tsch", "c"}, {"sch", "s"}, {"tch", "c"}, {"sh", "s"},
+    {"sz", "s"},   {"ss", "s"},   {"zh", "z"},   {"dz", "d"},  {"ts", "c"},  {"tz", "c"},
+    {"ch", "c"},   {"cz", "c"},   {"ck", "k"},   {"kh", "h"},  {"gh", "h"},  {"th", "t"},
     {"ph", "f"},   {"ct", "kt"},  {"cl", "kl"},  {"cr", "kr"}, {"g", "h"},   {"w", "v"},
-    {"c", "T"},    {"q", "k"},    {"x", "ks"},
+    {"c", "c"},    {"q", "k"},    {"x", "ks"},
 };
 
 bool IsVowel(char c) { return absl::StrContains("aeiouyj", c); }
@@ -103,14 +103,14 @@ std::string SoundOf(absl::string_view folded) {
     // Bjaljazki, as Bialiatski.
     if (rest.size() > 2 && rest[0] == 'z' && rest[1] == 'k' && i > 0 && IsVowel(folded[i - 1]) &&
         std::all_of(rest.begin() + 2, rest.end(), IsVowel)) {
-      add('T');
+      add('c');
       ++i;
       continue;
     }
     // Bialacki, as Bialiatski.
     if (rest[0] == 'c' && rest.size() > 2 && rest[1] == 'k' && IsVowel(rest[2]) &&
         std::all_of(rest.begin() + 2, rest.end(), IsVowel)) {
-      add('T');
+      add('c');
       ++i;
       continue;
     }
@@ -123,7 +123,7 @@ std::string SoundOf(absl::string_view folded) {
       continue;
     }
     i += found->letters.size();
-    const bool soft = found->sound == "T" && i < folded.size() && IsFront(folded[i]);
+    const bool soft = found->sound == "c" && i < folded.size() && IsFront(folded[i]);
     if (soft) {
       add('t');
     } else {

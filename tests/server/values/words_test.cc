@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -242,6 +243,7 @@ TEST(Sounds, SpellingsOfANameAgree) {
     const std::string first = Sound(family[0]);
     EXPECT_NE(first, "");
     for (const absl::string_view name : family) EXPECT_EQ(Sound(name), first) << name;
+    EXPECT_EQ(absl::AsciiStrToLower(first), first) << "the index would take two sounds for one";
     EXPECT_THAT(sounds, ::testing::Not(::testing::Contains(first))) << family[0];
     sounds.push_back(first);
   }
