@@ -1,5 +1,6 @@
 """What calls take as arguments, made into what requests hold."""
 
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -150,6 +151,15 @@ def paths(argument: str, mask: Paths) -> list[str]:
 
 
 def int32(argument: str, value: int) -> int:
-    if not -(2**31) <= value < 2**31:
+    number = whole(argument, value)
+    if not -(2**31) <= number < 2**31:
         raise errors.invalid(argument, f"{value} is out of range")
-    return value
+    return number
+
+
+def whole(argument: str, value: int) -> int:
+    """A whole number, of numpy too."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise errors.invalid(argument, f"a whole number expected, not {value!r}") from None

@@ -112,13 +112,10 @@ def filter_of(args: argparse.Namespace, collections: Sequence[str]) -> str:
 def pointed(error: errors.Error, texts: Mapping[str, str]) -> str:
     """What an error says, with the place in the text that it is about below each line."""
     lines = []
-    told = str(error).splitlines()
-    for number, line in enumerate(told):
+    for line in str(error).splitlines():
         lines.append(line)
         match = _POSITION.search(line)
         field = next((name for name in texts if f"{name}:" in line), None)
-        if field is None and len(texts) == 1 and not number:
-            field = next(iter(texts))
         if match is not None and field is not None:
             lines += _caret(texts[field], int(match[1]))
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 import datetime
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from google.protobuf.message import Message
@@ -25,6 +25,7 @@ FilterLike: TypeAlias = "str | Expression | ParsedFilter"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LONE_BACKSLASH = re.compile(r"(\\[\\*])|\\")
 _WORDS = frozenset({"AND", "OR", "NOT"})
 
 
@@ -35,10 +36,14 @@ def join(filter: Any, where: Mapping[str, Any] | None, descriptor: Any) -> str:
     are taken as they are: a `*` in one is no wildcard.
     """
     text = text_of(filter, descriptor)
+    if where is not None and not isinstance(where, Mapping):
+        raise errors.invalid(
+            "where", f'fields and their values, as {{"region_code": "BY"}}, not {where!r}'
+        )
     if not where:
         return text
     conditions = [_condition(path, value, descriptor) for path, value in where.items()]
-    if text:
+    if text.strip():
         conditions.insert(0, f"({text})")
     return " AND ".join(conditions)
 
@@ -66,6 +71,7 @@ def literal(value: Any, field: Any, where: str) -> str:
         where: What an error names.
     """
     enum = field.enum_type if field is not None else None
+    value = _plain(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if enum is not None and isinstance(value, int) and value in enum.values_by_number:
@@ -75,17 +81,21 @@ def literal(value: Any, field: Any, where: str) -> str:
     if isinstance(value, int | float):
         if not math.isfinite(value):
             raise errors.invalid(where, f"a number expected, not {value}")
-        return repr(value)
+        # Means are floats where the field holds whole numbers; and enums of Python are numbers.
+        whole = isinstance(value, int) or (value.is_integer() and abs(value) < 2**63)
+        return repr(int(value)) if whole else repr(float(value))
     if isinstance(value, str):
         return quoted(errors.text(where, value))
     if isinstance(value, datetime.timedelta):
         return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
     if isinstance(value, datetime.datetime):
-        if value.tzinfo is None:
+        # A day, as pandas and numpy have days: midnight nowhere.
+        day = value.tzinfo is None and value.time() == datetime.time.min
+        if value.tzinfo is None and not (day and (field is None or _is_date(field))):
             raise errors.invalid(
                 where, f"{value} has no time zone; give it one, as datetime.UTC, or its .date()"
             )
-        if not _is_date(field):
+        if not day and not _is_date(field):
             return quoted(value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"))
     if isinstance(value, Message) and collection_of(value.DESCRIPTOR):
         name: str = getattr(value, "name")  # noqa: B009
@@ -99,10 +109,11 @@ def literal(value: Any, field: Any, where: str) -> str:
 
 def window(value: Any, where: str) -> str:
     """Days as EDTF, from whatever a `detente.Date` is made of or a pair of first and last day."""
+    value = _plain(value)
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, tuple) and len(value) == 2:
-        ends = [".." if day is None else date_text(day) for day in value]
+        ends = [".." if day is None else date_text(day) for day in map(_plain, value)]
         return quoted("/".join(ends))
     if _is_date_like(value):
         return quoted(date_text(value))
@@ -126,7 +137,11 @@ def quoted(text: str) -> str:
 
 
 def pattern(text: str) -> str:
-    """A text with wildcards in quotes: `*` is any characters, `\\*` a star."""
+    """A text with wildcards in quotes: `*` is any characters, `\\*` a star, `\\\\` a backslash.
+
+    A backslash before anything else is itself: no text ends its own quotes.
+    """
+    text = _LONE_BACKSLASH.sub(lambda found: found[1] or "\\\\", text)
     text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return '"' + text.replace('"', '\\"') + '"'
 
@@ -155,15 +170,38 @@ def fields(path: tuple[str, ...], descriptor: Any) -> list[Any]:
     return found
 
 
-def _condition(path: str, value: Any, descriptor: Any) -> str:
-    found = fields(tuple(path.split(".")), descriptor)
-    operator = ":" if any(is_repeated(field) for field in found) else " = "
-    values = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+def _condition(path: Any, value: Any, descriptor: Any) -> str:
+    if not isinstance(path, str) or not path:
+        raise errors.invalid("where", f"the path of a field expected, not {path!r}")
+    names = tuple(path.split("."))
+    found = fields(names, descriptor)
     where = f"where[{path!r}]"
+    values = [value] if is_one(value) else list(value)
     if not values:
         raise errors.invalid(where, "no value at all")
     last = found[-1] if found else None
-    return one_of(f"{path}{operator}{literal(item, last, where)}" for item in values)
+    head = ".".join(map(segment, with_key(names, descriptor))) + operator(found)
+    return one_of(f"{head}{literal(item, last, where)}" for item in values)
+
+
+def operator(found: list[Any]) -> str:
+    """What asks fields along a path for a value."""
+    return ":" if any(map(is_repeated, found)) else " = "
+
+
+def is_one(value: Any) -> bool:
+    """Whether it is one value, and not several, any of which will do."""
+    return not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping | Message)
+
+
+def with_key(path: tuple[str, ...], descriptor: Any) -> tuple[str, ...]:
+    """The path with all that is behind a map's name as its key: keys may have dots."""
+    for at, name in enumerate(path):
+        field = descriptor.fields_by_name.get(name) if descriptor is not None else None
+        descriptor = field.message_type if field is not None else None
+        if descriptor is not None and descriptor.GetOptions().map_entry and at + 1 < len(path):
+            return (*path[: at + 1], ".".join(path[at + 1 :]))
+    return path
 
 
 def one_of(alternatives: Any) -> str:
@@ -188,9 +226,24 @@ def _is_date_like(value: Any) -> bool:
     )
 
 
+def _plain(value: Any) -> Any:
+    """The value of Python that one of numpy, pandas or decimal is; None = there is none."""
+    kind = type(value)
+    package = kind.__module__.partition(".")[0]
+    if package == "numpy" and value.shape == ():
+        # Its own days and nanoseconds are numbers to Python.
+        times = {"M": "datetime64[us]", "m": "timedelta64[us]"}.get(value.dtype.kind)
+        return (value if times is None else value.astype(times)).item()
+    if package == "pandas" and kind.__name__ in ("NaTType", "NAType"):
+        return None
+    if package == "decimal" and value.is_finite():
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
 def _hint(value: Any) -> str:
     if value is None:
         return "; absence is ~f.field.present()"
-    if isinstance(value, list | tuple | set | frozenset):
+    if not is_one(value):
         return "; one of several is f.field.is_in([…])"
     return ""

@@ -226,7 +226,7 @@ def aggregate(
         filter=_filter.join(filter, where, descriptor),
         group_paths=paths,
         measures=[measure.message for measure in parsed],
-        order_by=order_by,
+        order_by=errors.text("order_by", order_by),
         max_groups=int32("limit", limit),
         at=at,
     )

@@ -272,7 +272,7 @@ class _Period(Protocol):
 DateLike: TypeAlias = "Date | str | datetime.date | values_pb2.UncertainDate | _Period"
 """What a Date can be made of."""
 
-Window: TypeAlias = "DateLike | tuple[datetime.date | None, datetime.date | None]"
+Window: TypeAlias = "DateLike | tuple[DateLike | None, DateLike | None]"
 """Days from the first to the last, both included."""
 
 
@@ -288,6 +288,8 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, datetime.date):
+        if value != value:  # pandas.NaT
+            raise errors.invalid("edtf", f"a date expected, got {value!r}")
         return f"{value.year:04}-{value.month:02}-{value.day:02}"
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.Period):
@@ -325,7 +327,13 @@ def _window(window: Any) -> tuple[_Day | None, _Day | None]:
     if not isinstance(window, tuple):
         edtf = (window if isinstance(window, Date) else Date(window))._edtf
         return edtf.earliest, edtf.latest
-    first, last = (None if day is None else (day.year, day.month, day.day) for day in window)
+    if len(window) != 2:
+        raise errors.invalid("window", f"a first and a last day expected, not {window!r}")
+    first, last = window
+    if first is not None:
+        first = Date(first)._edtf.earliest
+    if last is not None:
+        last = Date(last)._edtf.latest
     if first is not None and last is not None and first > last:
         raise errors.invalid("window", "a first day not after the last expected")
     return first, last

@@ -254,6 +254,8 @@ def no_text(argument: str, value: str) -> InvalidArgumentError:
 
 def text(argument: str, value: str) -> str:
     """The value, if all of it is text."""
+    if not isinstance(value, str):
+        raise invalid(argument, f"a text expected, not {value!r}")
     if not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value):
         raise no_text(argument, value)
     return value

@@ -129,26 +129,25 @@ class Field:
 
     def like(self, pattern: str) -> Expression:
         """A text with wildcards, or a list that has such: `*` is any characters, `\\*` a star."""
-        from detente import _contract, _filter
+        from detente import _filter
 
         if not isinstance(pattern, str):
             raise TypeError(f"a text expected, not {pattern!r}")
 
         def write(descriptor: Any) -> str:
             found = _filter.fields(self._names, descriptor)
-            operator = ":" if any(map(_contract.is_repeated, found)) else " = "
-            return f"{self}{operator}{_filter.pattern(pattern)}"
+            return f"{self}{_filter.operator(found)}{_filter.pattern(pattern)}"
 
         return Expression("", [write])
 
     def is_in(self, values: Iterable[Any]) -> Expression:
-        """One of these values."""
-        listed = [values] if isinstance(values, str) else list(values)
-        if not listed:
-            from detente import errors
+        """One of these values; of a list, that it has one of them."""
+        from detente import _filter, errors
 
+        listed = [values] if _filter.is_one(values) else list(values)
+        if not listed:
             raise errors.invalid(str(self), "no value at all")
-        compared = [self == value for value in listed]
+        compared = [self._compare("", value) for value in listed]
         return compared[0] if len(compared) == 1 else Expression("OR", compared)
 
     def possibly(self, window: Any) -> Expression:
@@ -175,7 +174,8 @@ class Field:
         return Expression("", [write])
 
     def _compare(self, operator: str, value: Any) -> Expression:
-        from detente import _filter
+        """`operator` may be empty: the one that asks for the value."""
+        from detente import _filter, errors
 
         if isinstance(value, Field):
             raise TypeError(f"{self} is compared with values, not with a field: {value}")
@@ -184,7 +184,14 @@ class Field:
         def write(descriptor: Any) -> str:
             found = _filter.fields(self._names, descriptor)
             text = _filter.literal(value, found[-1] if found else None, str(self))
-            return f"{self}{operator}{text}"
+            asks = _filter.operator(found)
+            if asks == ":" and operator not in (":", ""):
+                raise errors.invalid(
+                    str(self),
+                    "a list, or below one: has(…) asks whether it has a value, and any(…) for "
+                    "several conditions on one element",
+                )
+            return f"{self}{operator or asks}{text}"
 
         return Expression("", [write])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from google.protobuf.message import Message
 
 from detente import errors
+from detente._arguments import whole
 from detente._contract import Method
 from detente._progress import Progress
 from detente._session import Session
@@ -79,6 +80,7 @@ class Listing(Generic[T]):
 
     def limit(self, n: int) -> Self:
         """The same list, ended after `n` items."""
+        n = whole("limit", n)
         if n < 0:
             raise errors.invalid("limit", f"{n} is negative")
         ended = copy.copy(self)

@@ -415,12 +415,13 @@ store::Derived Columns::Derive(const Message& record) const {
   std::sort(derived.lists.begin(), derived.lists.end());
   derived.lists.erase(std::unique(derived.lists.begin(), derived.lists.end()), derived.lists.end());
   VisitTexts(record, [&](absl::string_view text, const TextPlace&, bool name) {
-    for (const values::Word& word : values::WordsOf(text)) {
-      AppendWord(word.folded, name ? &derived.names : &derived.texts);
+    const auto words = values::WordsOf(text);
+    for (size_t i = 0; i < words.size(); ++i) {
+      AppendWord(words[i].folded, name ? &derived.names : &derived.texts);
       if (!name) continue;
-      // A word without a sound of its own is known by itself.
-      const std::string sound = values::SoundOf(word.folded);
-      AppendWord(sound.empty() ? word.folded : sound, &derived.sounds);
+      for (const std::string& sound : values::SoundsAt(text, words, i)) {
+        AppendWord(sound, &derived.sounds);
+      }
     }
   });
   return derived;

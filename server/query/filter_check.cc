@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "detente/v1/values.pb.h"
 #include "query/filter.h"
+#include "query/filter_habits.h"
 #include "query/filter_node.h"
 #include "query/filter_syntax.h"
 #include "query/nearest.h"
@@ -51,14 +52,6 @@ std::string PathText(const Syntax& member) {
   std::string text;
   for (const Word& word : member.words) absl::StrAppend(&text, text.empty() ? "" : ".", word.value);
   return Shown(text);
-}
-
-std::string FieldsOf(const Descriptor* type, absl::string_view prefix) {
-  std::string all;
-  for (int i = 0; i < type->field_count(); ++i) {
-    absl::StrAppend(&all, all.empty() ? "" : ", ", prefix, type->field(i)->name());
-  }
-  return all;
 }
 
 bool IsId(absl::string_view id) {
@@ -140,10 +133,10 @@ class Checker {
       const FieldDescriptor* field = type->FindFieldByName(word.value);
       if (field == nullptr) {
         const std::string nearest = NearestField(type, word.value);
-        return Fail(
-            word.begin,
-            absl::StrCat(type->name(), " has no field ", Shown(word.value),
-                         nearest.empty() ? "" : absl::StrCat("; did you mean `", nearest, "`?")));
+        std::string hint = HintOfField(word.value, type);
+        if (hint.empty() && !nearest.empty()) hint = absl::StrCat("did you mean `", nearest, "`?");
+        return Fail(word.begin, absl::StrCat(type->name(), " has no field ", Shown(word.value),
+                                             hint.empty() ? "" : "; ", hint));
       }
       FieldStep& step = found->path.emplace_back();
       step.field = field;
@@ -212,8 +205,10 @@ class Checker {
         break;
     }
     if (syntax.comparator != Comparator::kEqual && syntax.comparator != Comparator::kHas) {
-      return Fail(right.position,
-                  absl::StrCat("one value expected after `", ToText(syntax.comparator), "`"));
+      return Fail(
+          right.position,
+          absl::StrCat("one value expected after `", ToText(syntax.comparator),
+                       "`; several stand behind `=`, as in NOT mechanism = (PARDON OR OTHER)"));
     }
     out->kind = right.kind == Syntax::Kind::kOr    ? Node::Kind::kOr
                 : right.kind == Syntax::Kind::kNot ? Node::Kind::kNot
@@ -258,6 +253,9 @@ class Checker {
       out->kind = Node::Kind::kPresent;
       return true;
     }
+    const std::string hint =
+        HintOfValue(operand, absl::string_view(path).substr(1, path.size() - 2));
+    if (!hint.empty()) return Fail(operand.position, hint);
     if (found.map) {
       if (!has) {
         return Fail(syntax.comparator_position,
@@ -277,6 +275,14 @@ class Checker {
                                ToText(syntax.comparator), "`"));
     }
     const ValueKind kind = KindOf(found.field);
+    if (kind == ValueKind::kMessage && has && !found.repeated) {
+      // `message:field` asks whether the field is there.
+      if (const auto* field = found.field->message_type()->FindFieldByName(operand.value)) {
+        out->kind = Node::Kind::kPresent;
+        out->path.push_back({field});
+        return true;
+      }
+    }
     if (kind == ValueKind::kMessage || kind == ValueKind::kBytes) {
       return Incomparable(syntax, found, path);
     }
@@ -309,21 +315,16 @@ class Checker {
                                    " holds bytes, which are not compared; `:*` asks whether "
                                    "there are any"));
     }
-    const Descriptor* type = found.field->message_type();
-    if (type == v1::Estimate::descriptor() || type == v1::Amount::descriptor()) {
-      const absl::string_view value = type == v1::Amount::descriptor() ? ".value" : "";
-      const std::string base(path.begin() + 1, path.end() - 1);
-      return Fail(at, absl::StrCat(path, " has bounds: compare ", base, value, ".low, ", base,
-                                   value, ".best or ", base, value, ".high"));
-    }
-    return Fail(at, absl::StrCat(path, " is a ", type->name(),
-                                 ": `:*` asks whether it is there; "
-                                 "compare one of its fields: ",
-                                 FieldsOf(type, "")));
+    const std::string base = path.substr(1, path.size() - 2);
+    return Fail(at, absl::StrCat(path, HintOfMessage(found.field->message_type(), base)));
   }
 
   bool Bare(const Syntax& member, const Descriptor* type, bool inside, Node* out) {
-    if (member.words.size() > 1) {
+    const Word& word = member.words[0];
+    const FieldDescriptor* named = word.quoted ? nullptr : type->FindFieldByName(word.value);
+    const bool flag =
+        named != nullptr && !named->is_repeated() && KindOf(named) == ValueKind::kBool;
+    if (member.words.size() > 1 || flag) {
       Found found;
       if (!Find(member, type, &found)) return false;
       if (found.map || found.repeated || KindOf(found.field) != ValueKind::kBool) {
@@ -337,15 +338,11 @@ class Checker {
       out->literal.written = "true";
       return true;
     }
-    const Word& word = member.words[0];
+    const std::string hint = HintOfWord(word, type);
+    if (!hint.empty()) return Fail(member.position, hint);
     if (inside) {
       return Fail(member.position, absl::StrCat("a condition expected, got ", Shown(word.value),
                                                 ": words are looked for in whole records"));
-    }
-    if (!word.quoted && (word.value == "and" || word.value == "or" || word.value == "not")) {
-      return Fail(member.position,
-                  absl::StrCat("`", absl::AsciiStrToUpper(word.value), "` expected; put the word `",
-                               word.value, "` in quotes"));
     }
     if (values::HasWildcard(word.pattern)) {
       return Fail(member.position, absl::StrCat("whole words expected, got ", Shown(word.value),
@@ -412,12 +409,15 @@ class Checker {
   }
 
   bool Sounding(const Operand& operand, Node* out) {
-    out->kind = Node::Kind::kSounds;
-    for (const values::Word& word : values::WordsOf(operand.value)) {
-      const std::string sound = values::SoundOf(word.folded);
-      out->words.push_back(sound.empty() ? word.folded : sound);
-    }
-    if (!out->words.empty()) return true;
+    const auto words = values::WordsOf(operand.value);
+    const auto names = values::JoinedNames(operand.value, words);
+    const auto read = [](const std::vector<values::Word>& as, Node* node) {
+      node->kind = Node::Kind::kSounds;
+      for (const values::Word& word : as) node->words.push_back(values::SoundOrWord(word.folded));
+    };
+    read(words, out);
+    if (names.size() < words.size()) read(names, &out->children.emplace_back());
+    if (!words.empty()) return true;
     return Fail(operand.position, absl::StrCat("a name expected, got ", Shown(operand.value)));
   }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <compare>
 #include <optional>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
@@ -296,7 +297,7 @@ class Evaluator {
                      [&](const Place& place) { return Holds(node.children[0], place.Below()); });
       case Node::Kind::kNamed:
       case Node::Kind::kSounds:
-        return HasNames(node);
+        return HasNames(node) || (!node.children.empty() && HasNames(node.children[0]));
       case Node::Kind::kCites:
         return Cites(record_, node.text);
       case Node::Kind::kRefersTo:
@@ -323,10 +324,12 @@ class Evaluator {
     if (read_) return;
     read_ = true;
     for (const std::string& name : NamesOf(record_)) {
-      for (const values::Word& word : values::WordsOf(name)) {
-        const std::string sound = values::SoundOf(word.folded);
-        sounds_.insert(sound.empty() ? word.folded : sound);
-        words_.insert(word.folded);
+      const auto words = values::WordsOf(name);
+      for (size_t i = 0; i < words.size(); ++i) {
+        words_.insert(words[i].folded);
+        for (std::string& sound : values::SoundsAt(name, words, i)) {
+          sounds_.insert(std::move(sound));
+        }
       }
     }
   }

@@ -13,13 +13,14 @@ namespace detente::query {
 namespace {
 
 using values::CharacterSize;
+using values::SpaceSize;
 
 constexpr size_t kMaxShown = 64;
 constexpr absl::string_view kDelimiters = "().,:=<>!\"'";
 
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 bool IsControl(char c) {
-  return (static_cast<uint8_t>(c) < 0x20 && !IsSpace(c)) || static_cast<uint8_t>(c) == 0x7f;
+  return (static_cast<uint8_t>(c) < 0x20 && (c < '\t' || c > '\r')) ||
+         static_cast<uint8_t>(c) == 0x7f;
 }
 
 std::string Utf8(uint32_t code) {
@@ -51,9 +52,9 @@ class Lexer {
     if (!CheckCharacters(source_, fault_)) return false;
     bool spaced = true;
     while (at_ < text_.size()) {
-      if (IsSpace(text_[at_])) {
+      if (const size_t size = SpaceSize(text_.substr(at_)); size > 0) {
         spaced = true;
-        ++at_;
+        at_ += size;
         continue;
       }
       Token token;
@@ -144,7 +145,7 @@ class Lexer {
       for (size_t i = 0; i < size; ++i) word->places[i] = source_.PlaceOf(start + i);
       at_ += size;
     }
-    while (at_ < text_.size() && !IsSpace(text_[at_]) &&
+    while (at_ < text_.size() && SpaceSize(text_.substr(at_)) == 0 &&
            kDelimiters.find(text_[at_]) == absl::string_view::npos) {
       const char next = at_ + 1 < text_.size() ? text_[at_ + 1] : 0;
       if (text_[at_] == '*') {

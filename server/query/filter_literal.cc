@@ -38,7 +38,9 @@ bool ReadWhole(const Operand& operand, Literal* literal, Fault* fault) {
   constexpr T kMin = std::numeric_limits<T>::min();
   constexpr T kMax = std::numeric_limits<T>::max();
   T number = 0;
-  if (!IsWhole(operand.value) || !absl::SimpleAtoi(operand.value, &number)) {
+  if (absl::StartsWithIgnoreCase(operand.value, "0x")
+          ? !absl::SimpleHexAtoi(operand.value, &number)
+          : !IsWhole(operand.value) || !absl::SimpleAtoi(operand.value, &number)) {
     return Misfit(operand, absl::StrCat("a whole number from ", kMin, " to ", kMax), fault);
   }
   literal->whole = static_cast<int64_t>(number);

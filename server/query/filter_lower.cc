@@ -171,7 +171,9 @@ class Lowering {
                             .value = word},
                            true});
         }
-        return Join(Kind::kAnd, std::move(parts));
+        Part all = Join(Kind::kAnd, std::move(parts));
+        if (node.children.empty()) return all;
+        return Join(Kind::kOr, {std::move(all), Lower(node.children[0])});
       }
       case Node::Kind::kCites:
       case Node::Kind::kRefersTo:

@@ -46,7 +46,7 @@ struct Filter::Node {
     kCertainly,  // literal: the window
     kAny,        // the child is true of one of the messages
     kNamed,      // words
-    kSounds,     // words: sounds, or folded words that have none
+    kSounds,     // words: sounds, or folded words that have none; a child: as they may be, too
     kCites,      // text: a name
     kRefersTo,   // text: a name
   };

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "query/filter.h"
+#include "query/filter_habits.h"
 #include "query/filter_syntax.h"
 
 namespace detente::query {
@@ -89,7 +90,12 @@ class Parser {
   bool Sequence(Syntax* out) {
     std::vector<Syntax> factors;
     do {
-      if (!factors.empty() && !Peek().spaced) return Fail("a space, AND or OR expected");
+      if (!factors.empty() && !Peek().spaced) {
+        std::string hint = HintOfField(tokens_[at_ - 1].word.value, nullptr);
+        if (hint.empty()) return Fail("a space, AND or OR expected");
+        *fault_ = {Peek().word.begin, std::move(hint)};
+        return false;
+      }
       if (!Factor(&factors.emplace_back())) return false;
     } while (Peek().kind == Kind::kWord || Peek().kind == Kind::kNot ||
              Peek().kind == Kind::kMinus || Peek().kind == Kind::kOpen);
@@ -109,6 +115,7 @@ class Parser {
   bool Term(Syntax* out) {
     const Token& first = Peek();
     if (first.kind != Kind::kNot && first.kind != Kind::kMinus) return Simple(out);
+    if (IsFunctionName()) return Simple(out);
     ++at_;
     out->kind = Syntax::Kind::kNot;
     out->minus = first.kind == Kind::kMinus;
@@ -134,6 +141,13 @@ class Parser {
     const Token& comparator = Peek();
     if (comparator.kind != Kind::kCompare) return true;
     ++at_;
+    if (Peek().kind == Kind::kCompare && !Peek().spaced) {
+      std::string hint = HintOfComparators(comparator.comparator, Peek().comparator);
+      if (!hint.empty()) {
+        *fault_ = {comparator.word.begin, std::move(hint)};
+        return false;
+      }
+    }
     Syntax left = std::move(*out);
     *out = Syntax();
     out->kind = Syntax::Kind::kCompare;
@@ -161,8 +175,20 @@ class Parser {
     return Comparable(expected, out);
   }
 
+  // Functions may have the names of keywords. NOT(a) denies.
+  bool IsFunctionName() const {
+    const Kind kind = Peek().kind;
+    if (kind != Kind::kAnd && kind != Kind::kOr && kind != Kind::kNot) return false;
+    const Token& next = tokens_[at_ + 1];
+    if (next.spaced) return false;
+    if (kind != Kind::kNot) return next.kind == Kind::kOpen || next.kind == Kind::kDot;
+    return next.kind == Kind::kDot ||
+           (next.kind == Kind::kOpen && tokens_[at_ + 2].kind == Kind::kClose);
+  }
+
   bool Comparable(absl::string_view expected, Syntax* out) {
-    if (Peek().kind != Kind::kWord) return Fail(expected);
+    const bool keyword = IsFunctionName();
+    if (Peek().kind != Kind::kWord && !keyword) return Fail(expected);
     out->kind = Syntax::Kind::kMember;
     out->position = Peek().word.begin;
     bool plain = !Peek().word.quoted;
@@ -171,16 +197,18 @@ class Parser {
     while (Peek().kind == Kind::kDot && !Peek().spaced) {
       ++at_;
       const Token& field = Peek();
-      const bool keyword =
-          field.kind == Kind::kAnd || field.kind == Kind::kOr || field.kind == Kind::kNot;
-      if ((field.kind != Kind::kWord && !keyword) || field.spaced) {
+      const bool named = field.kind == Kind::kWord || field.kind == Kind::kAnd ||
+                         field.kind == Kind::kOr || field.kind == Kind::kNot;
+      if (!named || field.spaced) {
         return Fail("a field's name expected after `.`");
       }
       plain = plain && !field.word.quoted;
       out->words.push_back(field.word);
       ++at_;
     }
-    if (Peek().kind != Kind::kOpen || Peek().spaced || !plain) return true;
+    if (Peek().kind != Kind::kOpen || Peek().spaced || !plain) {
+      return !keyword || Fail("`(` expected behind a function's name");
+    }
     if (!Deeper()) return false;
     ++at_;
     out->kind = Syntax::Kind::kFunction;

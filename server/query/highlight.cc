@@ -23,18 +23,21 @@ void AppendTerms(const SearchNode& node, std::vector<const SearchTerm*>* terms) 
   for (size_t i = 0; i < size; ++i) AppendTerms(node.children[i], terms);
 }
 
-// Whether the term stands at this word and those behind it.
-bool StandsAt(const SearchTerm& term, const std::vector<values::Word>& words, size_t at,
-              bool name) {
+// How many words the term takes that stands at this one; 0 = it does not.
+size_t StandsAt(const SearchTerm& term, absl::string_view text,
+                const std::vector<values::Word>& words, size_t at, bool name) {
   const size_t size = term.words.size();
-  if (at + size > words.size()) return false;
-  bool stands = true;
+  bool stands = at + size <= words.size();
   for (size_t i = 0; i < size && stands; ++i) {
     const std::string& word = words[at + i].folded;
     stands = term.prefix && i + 1 == size ? absl::StartsWith(word, term.words[i])
                                           : word == term.words[i];
   }
-  return stands || (name && !term.sound.empty() && values::SoundOf(words[at].folded) == term.sound);
+  if (stands) return size;
+  if (!name || term.sound.empty()) return 0;
+  const auto sounds = values::SoundsAt(text, words, at);
+  const auto found = std::find(sounds.begin(), sounds.end(), term.sound);
+  return found == sounds.end() ? 0 : static_cast<size_t>(found - sounds.begin()) + 1;
 }
 
 bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
@@ -89,13 +92,14 @@ std::vector<Highlight::Part> PartsOf(absl::string_view text,
 }
 
 std::vector<std::pair<size_t, size_t>> MatchesOf(const std::vector<const SearchTerm*>& terms,
+                                                 absl::string_view text,
                                                  const std::vector<values::Word>& words,
                                                  bool name) {
   std::vector<std::pair<size_t, size_t>> matches;
   for (size_t at = 0; at < words.size(); ++at) {
     size_t size = 0;
     for (const SearchTerm* term : terms) {
-      if (StandsAt(*term, words, at, name)) size = std::max(size, term->words.size());
+      size = std::max(size, StandsAt(*term, text, words, at, name));
     }
     if (size == 0) continue;
     const size_t to = words[at + size - 1].end;
@@ -120,7 +124,7 @@ std::vector<Highlight> HighlightsOf(const google::protobuf::Message& record,
   VisitTexts(record, [&](absl::string_view text, const TextPlace& place, bool name) {
     if (highlights.size() == kMaxHighlights) return;
     const std::vector<values::Word> words = values::WordsOf(text);
-    const auto matches = MatchesOf(terms, words, name);
+    const auto matches = MatchesOf(terms, text, words, name);
     if (matches.empty() || !seen.insert(std::string(text)).second) return;
     const size_t begin = BeginOf(text, words, matches[0].first);
     const size_t end = EndOf(text, words, begin, matches[0].second);

@@ -30,6 +30,10 @@ class Parser {
       if (text_[position_] != '.') return Fail("`.`, `[` or the end expected");
       ++position_;
       const Step& last = path.back();
+      if (last.field->is_map() && last.select == Step::Select::kWhole) {
+        return Fail(absl::StrCat(last.field->name(),
+                                 " has no fields: it is a map, name an entry as [\"key\"]"));
+      }
       if (last.field->message_type() == nullptr || last.field->is_map()) {
         return Fail(absl::StrCat(last.field->name(), " has no fields"));
       }

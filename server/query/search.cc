@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "error/error.h"
+#include "values/utf8.h"
 #include "values/words.h"
 
 namespace detente::query {
@@ -88,13 +88,13 @@ class Parser {
   }
 
   bool AtEnd() {
-    while (at_ < text_.size() && absl::ascii_isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
+    while (const size_t size = values::SpaceSize(text_.substr(at_))) at_ += size;
     return at_ == text_.size() || text_[at_] == ')';
   }
   // The text up to a space, a parenthesis or a quote.
   absl::string_view Run() const {
     size_t end = at_;
-    while (end < text_.size() && !absl::ascii_isspace(static_cast<unsigned char>(text_[end])) &&
+    while (end < text_.size() && values::SpaceSize(text_.substr(end)) == 0 &&
            absl::string_view("()\"").find(text_[end]) == absl::string_view::npos) {
       ++end;
     }
@@ -197,9 +197,8 @@ class Parser {
                    "`*` stands behind the beginning of a word, nowhere else");
     }
     SearchTerm term;
-    for (values::Word& word : values::WordsOf(words)) {
-      term.words.push_back(std::move(word.folded));
-    }
+    const auto found = values::WordsOf(words);
+    for (const values::Word& word : found) term.words.push_back(word.folded);
     if (term.words.empty()) {
       return !prefix || Wrong(start, "`*` needs the beginning of a word before it");
     }
@@ -207,9 +206,30 @@ class Parser {
     if (words_ > kMaxSearchWords)
       return TooMany(absl::StrCat("at most ", kMaxSearchWords, " words"));
     term.prefix = prefix;
-    if (!prefix && term.words.size() == 1) term.sound = values::SoundOf(term.words[0]);
-    parts->push_back({false, {Kind::kTerm, std::move(term), {}}});
+    if (!prefix && found.size() == 1) term.sound = SoundOf(words, found[0]);
+    const auto names = values::JoinedNames(words, found);
+    SearchNode node = {Kind::kTerm, std::move(term), {}};
+    if (!prefix && text_[start] != '"' && names.size() < found.size()) {
+      std::vector<SearchNode> alternatives = {std::move(node), AllOf(words, names)};
+      node = Join(Kind::kOr, std::move(alternatives));
+    }
+    parts->push_back({false, std::move(node)});
     return true;
+  }
+
+  // Names are spelt in many ways, but Pinyin in one: by sound 测试 would be `those`.
+  static std::string SoundOf(absl::string_view text, const values::Word& word) {
+    return values::IsHan(text, word) ? "" : values::SoundOf(word.folded);
+  }
+
+  // Words that stand anywhere, and sound so. They are not counted: nobody has written them.
+  static SearchNode AllOf(absl::string_view text, const std::vector<values::Word>& words) {
+    std::vector<SearchNode> all;
+    all.reserve(words.size());
+    for (const values::Word& word : words) {
+      all.push_back({Kind::kTerm, {{word.folded}, false, SoundOf(text, word)}, {}});
+    }
+    return Join(Kind::kAnd, std::move(all));
   }
 
   const absl::string_view text_;

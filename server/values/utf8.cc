@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace detente::values {
@@ -19,6 +20,20 @@ size_t CharacterSize(absl::string_view text) {
   const bool shortest = (first != 0xe0 || second >= 0xa0) && (first != 0xf0 || second >= 0x90);
   const bool scalar = (first != 0xed || second < 0xa0) && (first != 0xf4 || second < 0x90);
   return shortest && scalar ? size : 0;
+}
+
+size_t SpaceSize(absl::string_view text) {
+  static constexpr absl::string_view kSpaces[] = {
+      "\u0085", "\u00A0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
+      "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200A",
+      "\u200B", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000", "\uFEFF"};
+  if (text.empty()) return 0;
+  const auto first = static_cast<uint8_t>(text[0]);
+  if (first < 0x80) return first == ' ' || (first >= '\t' && first <= '\r') ? 1 : 0;
+  for (const absl::string_view space : kSpaces) {
+    if (absl::StartsWith(text, space)) return space.size();
+  }
+  return 0;
 }
 
 std::string Readable(absl::string_view text, size_t max_bytes) {

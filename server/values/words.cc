@@ -9,6 +9,7 @@
 #include <unicode/utf8.h>
 #include <unicode/uversion.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,7 +26,7 @@ namespace detente::values {
 namespace {
 
 // Counts up with the rules of this file and of sound.cc.
-constexpr int kRules = 1;
+constexpr int kRules = 2;
 
 // A longer run without a space is cut here: no name has so many characters, and transliterating
 // takes time.
@@ -40,12 +41,28 @@ enum class Part {
   kInvisible  // between two letters it is nothing, elsewhere it separates
 };
 
-bool IsApostrophe(UChar32 c) { return c == '\'' || c == 0x2019 || c == 0x02BC; }
+bool IsApostrophe(UChar32 c) {
+  switch (c) {
+    case '\'':
+    case '`':
+    case 0x00B4:
+    case 0x02BC:
+    case 0x2018:
+    case 0x2019:
+    case 0xFF07:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsLetter(UChar32 c) { return c >= 0 && u_isalpha(c) != 0; }
 
 Part PartOf(UChar32 c) {
   if (c < 0x80) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) ? Part::kWord : Part::kNone;
   }
+  if (IsApostrophe(c)) return Part::kNone;  // one of them is a letter to Unicode
   const uint32_t category = U_GET_GC_MASK(c);
   if ((category & U_GC_M_MASK) != 0) return Part::kMark;
   if ((category & (U_GC_L_MASK | U_GC_N_MASK)) != 0) {
@@ -70,6 +87,12 @@ Part PartOf(UChar32 c) {
 bool IsCyrillic(UChar32 c) {
   UErrorCode error = U_ZERO_ERROR;
   return uscript_getScript(c, &error) == USCRIPT_CYRILLIC;
+}
+
+// Vowels and doublings that Arabic and Hebrew leave away more often than not, hamzas once they are
+// taken apart, and what makes words longer.
+bool IsLeftAway(char16_t c) {
+  return c == 0x0640 || (c >= 0x0591 && c <= 0x06ED && (U_GET_GC_MASK(c) & U_GC_MN_MASK) != 0);
 }
 
 // Russian, Belarusian and Ukrainian letters as English writes them (BGN/PCGN, simplified), and not
@@ -117,12 +140,30 @@ const char16_t* LatinOf(char16_t c) {
   }
 }
 
+// 0 of what is no UTF-8.
+UChar32 CharacterAt(absl::string_view text, size_t at) {
+  auto i = static_cast<int64_t>(at);
+  UChar32 c = 0;
+  // NOLINTNEXTLINE(bugprone-inc-dec-in-conditions): ICU's macro
+  U8_NEXT(text.data(), i, static_cast<int64_t>(text.size()), c);
+  return std::max<UChar32>(c, 0);
+}
+
+// Whether two words are often written as one: Jean-Pierre, O'Brien, 小明.
+bool BelongTogether(absl::string_view text, const Word& word, const Word& next) {
+  if (word.end == next.begin) return IsHan(text, word) && IsHan(text, next);
+  const UChar32 c = CharacterAt(text, word.end);
+  const bool hyphen = c == '-' || c == 0x2010 || c == 0x2011;
+  return (hyphen || IsApostrophe(c)) && word.end + U8_LENGTH(c) == next.begin;
+}
+
 // One for each thread: ICU's transliterators are no good for several.
 class Folder {
  public:
   Folder() {
     UErrorCode error = U_ZERO_ERROR;
     casefold_ = icu::Normalizer2::getNFKCCasefoldInstance(error);
+    apart_ = icu::Normalizer2::getNFDInstance(error);
     UParseError where;
     latin_.reset(icu::Transliterator::createInstance(
         "Any-Latin; NFD; [:M:] Remove; NFC; Latin-ASCII", UTRANS_FORWARD, where, error));
@@ -148,8 +189,12 @@ class Folder {
     icu::UnicodeString text = icu::UnicodeString::fromUTF8(
         icu::StringPiece(word.data(), static_cast<int32_t>(word.size())));
     if (casefold_ != nullptr) text = casefold_->normalize(text, error);
+    // Not Cyrillic letters, which are й and ё, nor Hangul.
+    const bool semitic = text.length() > 0 && text[0] >= 0x0590 && text[0] <= 0x06FF;
+    if (semitic && apart_ != nullptr) text = apart_->normalize(text, error);
     icu::UnicodeString latin;
     for (int32_t i = 0; i < text.length(); ++i) {
+      if (semitic && IsLeftAway(text[i])) continue;
       const char16_t* as = LatinOf(text[i]);
       as != nullptr ? latin.append(as) : latin.append(text[i]);
     }
@@ -173,9 +218,24 @@ class Folder {
   }
 
   const icu::Normalizer2* casefold_ = nullptr;
+  const icu::Normalizer2* apart_ = nullptr;
   std::unique_ptr<icu::Transliterator> latin_;
   std::unordered_map<std::string, std::string> cache_;
 };
+
+constexpr size_t kMaxJoined = 3;  // words that stand together in a name
+
+// Whether two letters follow in a text.
+bool LettersFollow(absl::string_view text, int64_t i) {
+  const auto size = static_cast<int64_t>(text.size());
+  for (int count = 0; count < 2; ++count) {
+    if (i >= size) return false;
+    UChar32 c = 0;
+    U8_NEXT(text.data(), i, size, c);  // NOLINT(bugprone-inc-dec-in-conditions): ICU's macro
+    if (!IsLetter(c)) return false;
+  }
+  return true;
+}
 
 std::string Fold(absl::string_view word, bool ascii) {
   if (ascii) return absl::AsciiStrToLower(word);
@@ -212,8 +272,10 @@ std::vector<Word> WordsOf(absl::string_view text) {
       U8_NEXT(text.data(), i, size, c);  // NOLINT(bugprone-inc-dec-in-conditions): ICU's macro
     }
     const Part part = c < 0 ? Part::kNone : PartOf(c);
-    // Мар'я is one word: the apostrophe says that a vowel begins with a y.
-    if (part == Part::kNone && begin >= 0 && cyrillic && end == at && IsApostrophe(c)) {
+    // Мар'я is one word, where a vowel begins with a y, and so is Tat'iana, of a soft sign.
+    // O'Brien, l'homme and Minsk's are two.
+    if (part == Part::kNone && begin >= 0 && end == at && IsApostrophe(c) &&
+        (cyrillic || (characters > 1 && !alone && LettersFollow(text, i)))) {
       apostrophe = true;
       continue;
     }
@@ -223,8 +285,9 @@ std::vector<Word> WordsOf(absl::string_view text) {
     }
     if (part == Part::kInvisible) continue;
     const bool cyrillic_letter = c >= 0x80 && part == Part::kWord && IsCyrillic(c);
-    if (begin >= 0 && (characters >= kMaxWordCharacters || (apostrophe && !cyrillic_letter) ||
-                       (part != Part::kMark && (alone || part == Part::kAlone)))) {
+    if (begin >= 0 &&
+        (characters >= kMaxWordCharacters || (apostrophe && cyrillic != cyrillic_letter) ||
+         (part != Part::kMark && (alone || part == Part::kAlone)))) {
       finish();
     }
     apostrophe = false;
@@ -242,6 +305,45 @@ std::vector<Word> WordsOf(absl::string_view text) {
   }
   finish();
   return words;
+}
+
+bool IsHan(absl::string_view text, const Word& word) {
+  UErrorCode error = U_ZERO_ERROR;
+  return uscript_getScript(CharacterAt(text, word.begin), &error) == USCRIPT_HAN;
+}
+
+std::vector<Word> JoinedNames(absl::string_view text, const std::vector<Word>& words) {
+  std::vector<Word> joined;
+  for (size_t first = 0; first < words.size();) {
+    size_t end = first + 1;
+    while (end < words.size() && BelongTogether(text, words[end - 1], words[end])) ++end;
+    // In Chinese a family name has one character as a rule, and a name by itself two.
+    const bool family = end - first > 2 && words[first].end == words[first + 1].begin;
+    if (family) joined.push_back(words[first++]);
+    Word& name = joined.emplace_back(words[first]);
+    while (++first < end) {
+      name.folded += words[first].folded;
+      name.end = words[first].end;
+    }
+  }
+  return joined;
+}
+
+std::vector<std::string> SoundsAt(absl::string_view text, const std::vector<Word>& words,
+                                  size_t at) {
+  std::string name = words[at].folded;
+  std::vector<std::string> sounds = {SoundOrWord(name)};
+  const size_t end = std::min(words.size(), at + kMaxJoined);
+  for (size_t i = at + 1; i < end && BelongTogether(text, words[i - 1], words[i]); ++i) {
+    name += words[i].folded;
+    sounds.push_back(SoundOrWord(name));
+  }
+  return sounds;
+}
+
+std::string SoundOrWord(absl::string_view folded) {
+  std::string sound = SoundOf(folded);
+  return sound.empty() ? std::string(folded) : sound;
 }
 
 std::string WordsVersion() {

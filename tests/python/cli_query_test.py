@@ -169,6 +169,8 @@ def test_a_place_is_counted_in_columns() -> None:
     assert told[2].index("^") == 2 + text.index("effectve") + 2  # two wide characters
     assert pointed(error, {}) == str(error)
     assert pointed(violation("filter", "wrong at position 999"), {"filter": "a"}).count("\n") == 0
+    # Of another argument, whose text is not there.
+    assert pointed(violation("group_path", "`xx` at position 0"), {"filter": "a"}).count("\n") == 0
 
 
 def test_a_long_text_is_shown_around_the_place() -> None:

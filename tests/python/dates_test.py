@@ -233,8 +233,17 @@ def test_relations_take_what_a_date_is_made_of() -> None:
     assert not Date("{2010,2020}").possibly_overlapping("2015")
     with pytest.raises(detente.InvalidArgumentError, match="not after the last"):
         date.possibly_within((datetime.date(2026, 1, 1), datetime.date(2025, 1, 1)))
+    assert date.certainly_within(("2025-12", "2025-12"))
+    assert date.certainly_within((None, "2025"))
+    assert not date.possibly_within(("2026", None))
     with pytest.raises(detente.InvalidArgumentError):
         date.possibly_within("2025-13")
+    with pytest.raises(detente.InvalidArgumentError, match="a first and a last day"):
+        date.possibly_within((datetime.date(2026, 1, 1),))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="got int"):
+        date.possibly_within((2025, None))  # type: ignore[arg-type]
+    with pytest.raises(detente.InvalidArgumentError, match="a date expected, got NaT"):
+        Date(pandas.NaT)
 
 
 def test_html() -> None:

@@ -2,10 +2,13 @@
 
 import copy
 import datetime
+import decimal
 import re
 from typing import Any
 
 import detente
+import numpy
+import pandas
 import pytest
 from detente import _contract, _filter, f
 from detente.expressions import Field, Fields
@@ -62,6 +65,23 @@ CASES: list[tuple[Any, str]] = [
     (f.participants.person.like("persons/a*"), 'participants.person:"persons/a*"'),
     (f.region_code.is_in(["BY", "LT"]), 'region_code = "BY" OR region_code = "LT"'),
     (f.region_code.is_in("BY"), 'region_code = "BY"'),
+    (f.participants.person.is_in(["persons/x", "persons/y"]),
+     'participants.person:"persons/x" OR participants.person:"persons/y"'),
+    (f.display_name.like('a\\" OR note = "b'), 'display_name = "a\\\\\\" OR note = \\"b"'),
+    (f.display_name.like("a\\"), 'display_name = "a\\\\"'),
+    (f.display_name.like("a\\*\\\\*"), 'display_name = "a\\*\\\\*"'),
+    (f.headcount.best > 50.0, "headcount.best > 50"),
+    (f.headcount.best > numpy.int64(50), "headcount.best > 50"),
+    (f.headcount.best > numpy.float64(50.5), "headcount.best > 50.5"),
+    (f.headcount.best > decimal.Decimal("50.5"), "headcount.best > 50.5"),
+    (f.headcount.best.is_in(numpy.array([1, 2])), "headcount.best = 1 OR headcount.best = 2"),
+    (f.headcount.approximate == numpy.bool_(True), "headcount.approximate = true"),
+    (f.region_code.is_in(pandas.Series(["BY"])), 'region_code = "BY"'),
+    (f.effective_date < numpy.datetime64("2025-01-02", "ns"), 'effective_date < "2025-01-02"'),
+    (f.effective_date < pandas.Timestamp("2025-01-02"), 'effective_date < "2025-01-02"'),
+    (f.effective_date.possibly((pandas.Timestamp("2025-01-02"), pandas.NaT)),
+     'possibly(effective_date, "2025-01-02/..")'),
+    (f.nowhere == numpy.timedelta64(90, "s"), "nowhere = 90s"),
     ((f.note == "a") & (f.note == "b") & (f.note == "c"),
      'note = "a" AND note = "b" AND note = "c"'),
     ((f.note == "a") & (f.note == "b") | (f.note == "c"),
@@ -136,15 +156,27 @@ def test_misuse_says_what_is_right(misuse: Any, hint: str) -> None:
         (lambda: f.a == "\ud800", "half a character"),
         (lambda: f.a == object(), "no value of a filter"),
         (lambda: f.a == detente.Person(), "no name"),
-        (lambda: f.a == datetime.datetime(2025, 1, 1), "time zone"),
+        (lambda: f.a == datetime.datetime(2025, 1, 1, 3), "time zone"),
+        (lambda: _filter.text_of(f.create_time > pandas.Timestamp("2025"), DESCRIPTOR),
+         "time zone"),
+        (lambda: f.a == pandas.NaT, "~f.field.present"),
+        (lambda: f.a == pandas.NA, "~f.field.present"),
+        (lambda: f.a == numpy.array([1, 2]), "is_in"),
         (lambda: f.a.is_in([]), "no value at all"),
+        (lambda: f.a.is_in(None), "~f.field.present"),
+        (lambda: _filter.text_of(f.participants.person == "persons/x", DESCRIPTOR), "has"),
+        (lambda: _filter.join("", "region_code=BY", DESCRIPTOR), "fields and their values"),  # type: ignore[arg-type]
+        (lambda: _filter.join("", f.a == 1, DESCRIPTOR), "fields and their values"),  # type: ignore[arg-type]
+        (lambda: _filter.join("", {1: "x"}, DESCRIPTOR), "path of a field"),  # type: ignore[dict-item]
+        (lambda: _filter.join("", {"": "x"}, DESCRIPTOR), "path of a field"),
+        (lambda: _filter.join("", {"headcount": {"best": 5}}, DESCRIPTOR), "no value of a filter"),
         (lambda: f.a.possibly(7), "EDTF"),
         (lambda: f.cites("persons/x"), "not one of sources"),
         (lambda: f.refers_to("x"), "releases/x"),
         (lambda: _filter.text_of(7), "detente.Filter"),
         (lambda: _filter.text_of(f.a), "detente.f"),
     ],
-)
+)  # fmt: skip
 def test_wrong_values_are_named(wrong: Any, hint: str) -> None:
     with pytest.raises(detente.InvalidArgumentError, match=hint):
         wrong()
@@ -186,6 +218,10 @@ def test_fields_do_not_pretend() -> None:
         ({"participants.outcomes.kind": ["FREED", 5]},
          "(participants.outcomes.kind:FREED OR participants.outcomes.kind:REARRESTED)"),
         ({"labels.k": "v"}, 'labels.k = "v"'),
+        ({"labels.my key.x": "v"}, 'labels."my key.x" = "v"'),
+        ({"headcount.best": range(1, 3)}, "(headcount.best = 1 OR headcount.best = 2)"),
+        ({"headcount.best": numpy.array([1.0])}, "headcount.best = 1"),
+        ({"a = 1 OR name": "x"}, '"a = 1 OR name" = "x"'),
     ],
 )  # fmt: skip
 def test_where_shares_the_values(where: dict[str, Any], text: str) -> None:
@@ -201,3 +237,6 @@ def test_values_cannot_break_out() -> None:
         assert inner is not None, written
         assert re.sub(r"\\(.)", r"\1", inner[1]) == text
         assert not re.search(r"(?<!\\)(?:\\\\)*\*", inner[1])
+        tree = detente.Filter(str(f.note.like(text))).tree  # one comparison, whatever is in it
+        assert tree.startswith("=\n  note\n"), tree
+        assert tree.count("\n") == 2, tree

@@ -254,6 +254,26 @@ def test_wrong_measures_are_named(measure: Any, hint: str) -> None:
     assert not requests
 
 
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        (
+            lambda db: db.releases.list(order_by=["name"]),
+            "order_by: a text expected",
+        ),
+        (lambda db: db.aggregate("releases", order_by=["count"]), "order_by: a text expected"),
+        (lambda db: db.releases.list().limit("3"), "limit: a whole number expected, not '3'"),
+        (lambda db: db.releases.list(page_size=1.5), "page_size: a whole number expected"),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_named(call: Any, hint: str) -> None:
+    with (
+        detente.open(":memory:", create=True) as db,
+        pytest.raises(detente.InvalidArgumentError, match=hint),
+    ):
+        call(db)
+
+
 def test_wrong_paths_are_named() -> None:
     db, _ = fake.database()
     with pytest.raises(detente.InvalidArgumentError, match="by: region_code is there twice"):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Self
 
 from detente import errors
+from detente._arguments import whole
 from detente._contract import Method
 from detente._progress import Progress
 from detente.aio._session import AsyncSession
@@ -76,6 +77,7 @@ class AsyncListing(Generic[T]):
 
     def limit(self, n: int) -> Self:
         """The same list, ended after `n` items."""
+        n = whole("limit", n)
         if n < 0:
             raise errors.invalid("limit", f"{n} is negative")
         ended = copy.copy(self)

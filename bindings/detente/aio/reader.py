@@ -152,6 +152,7 @@ class AsyncReader(Generic[R]):
         from detente import _filter
 
         text = _filter.join(filter, where, self._resource.message.DESCRIPTOR)
+        errors.text("order_by", order_by)
         if explain:
             self._refuse(
                 page_size=page_size,

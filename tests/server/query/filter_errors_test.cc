@@ -38,7 +38,8 @@ TEST(FilterErrorsTest, Syntax) {
   ExpectRefused({
       {"region_code =", "filter: at byte 13: a value expected after `=`, got the end"},
       {"name:", "at byte 5: a value expected after `:`, got the end"},
-      {"note == x", "at byte 6: a value expected after `=`, got `=`"},
+      {"AND.x = 1", "at byte 6: `(` expected behind a function's name, got `=`"},
+      {"NOT(a, b)", "at byte 5: AND, OR or `)` expected, got `,`"},
       {"note = x AND", "at byte 12: a field, a word or a condition expected, got the end"},
       {"AND x", "at byte 0: a field, a word or a condition expected, got `AND`"},
       {"NOT NOT x", "at byte 4: a field, a word or a condition expected, got `NOT`"},
@@ -185,6 +186,36 @@ TEST(FilterErrorsTest, FunctionsAndWords) {
       {"a and b", "at byte 2: `AND` expected; put the word `and` in quotes"},
       {"\"…\"", "at byte 0: a word expected"},
   });
+}
+
+// What other languages have would find nothing here, without a word.
+TEST(FilterErrorsTest, HabitsOfOtherLanguages) {
+  ExpectRefused({
+      {"note == x", "at byte 5: `=` expected, got `==`"},
+      {"note <> x", "at byte 5: `!=` expected, got `<>`"},
+      {"headcount.best => 1", "at byte 15: `>=` expected, got `=>`"},
+      {"note = x && note = y", "at byte 9: `AND` expected, got `&&`"},
+      {"note = x || note = y", "at byte 9: `OR` expected, got `||`"},
+      {"note = x Or note = y", "at byte 9: `OR` expected; put the word `Or` in quotes"},
+      {"note IN (x)", "at byte 5: `field = (a OR b)` expected, got `IN`"},
+      {"note LIKE x", "at byte 5: `field = \"beginning*\"` expected, got `LIKE`"},
+      {"note =~ \"x.*\"", "at byte 6: a value expected, got `~`: there are no regular expressions"},
+      {"region_code in (x)", "at byte 0: compare `region_code` with something"},
+      {"note = “x”", "at byte 7: plain quotes expected, \" or ', got `“`"},
+      {"note:«x»", "at byte 5: plain quotes expected"},
+      {"negotiation = null",
+       "at byte 14: a value expected, got `null`: `NOT negotiation:*` finds what has none"},
+      {"headcount.best != NULL", "`NOT headcount.best:*` finds what has none"},
+      {"participants[0].person:x", "an element has no name or number in a filter: any("},
+      {"participants[\"a\"].person:x", "at byte 13: an element has no name or number in a filter"},
+      {"effective_date.year = 2025",
+       "at byte 15: UncertainDate has no field `year`; compare the date itself"},
+      {"note != (a OR b)", "several stand behind `=`, as in NOT mechanism = (PARDON OR OTHER)"},
+  });
+  for (const char* text : {"\"IN\"", "in like is", "note", "note = \"null\"", "note = \"“x”\"",
+                           "\"region_code\"", "nullify"}) {
+    EXPECT_TRUE(Filter::Parse(text, v1::Release::descriptor()).ok()) << text;
+  }
 }
 
 // Bytes of a quoted filter are told by their place in the whole.

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "detente/v1/measure.pb.h"
 #include "detente/v1/release.pb.h"
+#include "detente/v1/source.pb.h"
 #include "detente/v1/specimen.pb.h"
 #include "server/engine/testing.h"
 
@@ -100,6 +102,15 @@ TEST(FilterTest, Texts) {
          {"region_code = \"by\"", "region_code != BY", "region_code = \"BY \"", "region_code > BY",
           "note = \"50% \\* of\"", "display_name = Person", "negotiation:*", "negotiation = n*",
           "etag:*", "name = \"releases/a\"", "name = \"persons/a-1\""});
+}
+
+// As texts have it that are copied from pages and word processors.
+TEST(FilterTest, WhiteSpaceIsUnicodes) {
+  Expect(Sample(), true,
+         {"region_code\u00A0=\u00A0BY\u00A0AND\u00A0mechanism\u2003=\u3000PARDON",
+          "\uFEFFregion_code = BY", "region_code = BY\u2028mechanism = PARDON\u200B",
+          "region_code = BY\v\fmechanism = PARDON"});
+  Expect(Sample(), false, {"region_code = \"BY\u00A0\"", "region_code = RU\u00A0AND note:*"});
 }
 
 TEST(FilterTest, BelowWhatIsAbsentComparisonsAreFalse) {
@@ -299,6 +310,7 @@ TEST(FilterTest, Text) {
       {"region_code=(BY OR RU)", "region_code = \"BY\" OR region_code = \"RU\""},
       {"NOT (NOT region_code = BY)", "NOT (NOT region_code = \"BY\")"},
       {"headcount.best=(-05)", "headcount.best = -5"},
+      {"headcount.best=0x1F", "headcount.best = 31"},
   };
   for (const auto& [text, canonical] : cases) {
     const auto filter = Filter::Parse(text, v1::Release::descriptor());
@@ -307,11 +319,43 @@ TEST(FilterTest, Text) {
   }
 }
 
+// A message has a field, as a map has a key.
+TEST(FilterTest, FieldsOfMessages) {
+  Expect(Sample(), true,
+         {"headcount:best", "headcount:\"best\"", "NOT headcount:low", "announced_by:person",
+          "NOT ordered_by:person", "NOT announced_by:organization"});
+  const auto filter = Filter::Parse("headcount:best", v1::Release::descriptor());
+  EXPECT_EQ(filter->Text(), "headcount.best:*");
+}
+
+TEST(FilterTest, BoolsStandAlone) {
+  const auto* type = v1::Source::descriptor();
+  v1::Source source;
+  for (const bool machine : {false, true}) {
+    source.set_machine_translated(machine);
+    EXPECT_EQ(Filter::Parse("machine_translated", type)->Matches(source), machine);
+    EXPECT_EQ(Filter::Parse("-machine_translated", type)->Matches(source), !machine);
+    EXPECT_FALSE(Filter::Parse("\"machine_translated\"", type)->Matches(source));
+  }
+  v1::Measure measure;
+  measure.add_instruments()->set_partial(true);
+  const auto partial = Filter::Parse("any(instruments, (partial))", v1::Measure::descriptor());
+  ASSERT_TRUE(partial.ok()) << partial.status();
+  EXPECT_TRUE(partial->Matches(measure));
+  measure.mutable_instruments(0)->set_partial(false);
+  EXPECT_FALSE(partial->Matches(measure));
+}
+
 TEST(FilterTest, Tree) {
   EXPECT_EQ(*SyntaxTree("a.b = \"x*\" c OR -f(d, 2.5) AND e"),
             "AND\n  SEQUENCE\n    =\n      a.b\n      \"x*\"\n    OR\n      c\n      NOT\n"
             "        f()\n          d\n          2.5\n  e\n");
   EXPECT_EQ(*SyntaxTree(" "), "");
+  // Functions may have any name; NOT(a) denies.
+  EXPECT_EQ(*SyntaxTree("OR(a) NOT() a.AND(b) NOT.a(b)"),
+            "SEQUENCE\n  OR()\n    a\n  NOT()\n  a.AND()\n    b\n  NOT.a()\n    b\n");
+  EXPECT_EQ(*SyntaxTree("a AND(b)"), "AND\n  a\n  b\n");
+  EXPECT_EQ(*SyntaxTree("NOT(a)"), "NOT\n  a\n");
 }
 
 }  // namespace

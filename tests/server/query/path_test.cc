@@ -99,7 +99,7 @@ TEST(PathTest, RefusalsSayWhere) {
            Case{"headcount.lo", "Estimate has no field `lo`; did you mean `low`?", 10},
            Case{"participant", "did you mean `participants`?", 0},
            Case{"note.x", "note has no fields", 5},
-           Case{"labels.case", "labels has no fields", 7},
+           Case{"labels.case", "labels has no fields: it is a map, name an entry as [\"key\"]", 7},
            Case{"labels[\"a\"].value", "labels has no fields", 12},
            Case{"participants.person", "name an element", 12},
            Case{"participants[0]", "not by index", 13},

@@ -45,7 +45,12 @@ TEST(ParseSearch, WordsAndPhrases) {
   EXPECT_EQ(Parsed("Kales*"), "kales*");
   EXPECT_EQ(Parsed("\"Human  Rights,\""), "\"human rights\"");
   EXPECT_EQ(Parsed("\"human righ\"*"), "\"human righ\"*");
-  EXPECT_EQ(Parsed("e-mail"), "\"e mail\"");
+  EXPECT_EQ(Parsed("e-mail"), "(\"e mail\" | email~)");
+  EXPECT_EQ(Parsed("test\u00A0AND\u3000word"), "(test~ & word~)");
+  EXPECT_EQ(Parsed("\"e-mail\""), "\"e mail\"");
+  EXPECT_EQ(Parsed("e-mai*"), "\"e mai\"*");
+  EXPECT_EQ(Parsed("小 Xiao გიორგი"), "(xiao & xiao~ & giorgi~)");
+  EXPECT_EQ(Parsed("测试名"), "(\"ce shi ming\" | (ce & shiming))");
   EXPECT_EQ(Parsed("a\"b c\"d"), "(a & \"b c\" & d)");
   EXPECT_EQ(Parsed("and or not"), "(and & or & not)");
   EXPECT_EQ(Parsed("Smith & Sons - Minsk ?"), "(smith~ & sons~ & minsk~)");
