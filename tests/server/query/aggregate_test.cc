@@ -260,6 +260,21 @@ TEST(AggregateTest, ABoundThatIsNotThereHasNoValue) {
   EXPECT_THAT(of_columns, ElementsAre(HasSubstr("2020"), HasSubstr("2020-12-31")));
 }
 
+TEST(AggregateTest, ABoundOutsideTheYearsOfRecordsIsNone) {
+  std::vector<Release> releases(1);
+  SetDate("XXXX-05-13", releases[0].mutable_effective_date());
+  const Aggregation aggregation =
+      Parsed(R"pb(measures { kind: MIN path: "effective_date" }
+                  measures { kind: MIN path: "effective_date.earliest" }
+                  measures { kind: MAX path: "effective_date" }
+                  measures { kind: MAX path: "effective_date.latest" })pb");
+  const std::vector<std::string> of_columns = Lines(OfColumns(aggregation, releases));
+  EXPECT_EQ(of_columns, Lines(OfMessages(aggregation, releases)));
+  ASSERT_EQ(of_columns.size(), 1U);
+  EXPECT_THAT(of_columns[0], HasSubstr("9999-05-13"));
+  EXPECT_THAT(of_columns[0], ::testing::Not(HasSubstr("0000")));
+}
+
 TEST(AggregateTest, OrderAndLimit) {
   const std::vector<Release> releases = {With("", "region_code: 'BY' headcount { low: 2 }"),
                                          With("", "region_code: 'BY'"),
