@@ -193,7 +193,11 @@ absl::StatusOr<Leaf> ParseLeaf(absl::string_view text, const Descriptor* type,
       type = last->message_type();
     }
     const FieldDescriptor* next = type->FindFieldByName(std::string(name));
-    if (next == nullptr) return fail(NoSuchField(type, name, position));
+    if (next == nullptr) {
+      return fail(absl::StrCat(
+          NoSuchField(type, name, position),
+          leaf.kind == Kind::kDate ? "; a date has the parts year, quarter, month, day too" : ""));
+    }
     leaf.path.push_back(next);
     leaf.kind = next->is_map() ? Kind::kMessage : LeafKindOf(next);
     position += name.size() + 1;

@@ -318,7 +318,7 @@ TEST(AggregateTest, WhatIsWrong) {
   };
   EXPECT_THAT(
       wrong("group_paths: 'effectve_date.year' group_paths: 'effective_date' group_paths: "
-            "'headcount' group_paths: 'announced_by' group_paths: 'region_code.x' "),
+            "'headcount' group_paths: 'announced_by' group_paths: 'effective_date.yaer' "),
       ElementsAre(
           HasSubstr(
               "group_paths[0]: `effectve_date.year`: Release has no field `effectve_date`; did "
@@ -327,7 +327,10 @@ TEST(AggregateTest, WhatIsWrong) {
                     "`effective_date.year`"),
           HasSubstr("group_paths[2]: `headcount`: a field of it expected"),
           HasSubstr("group_paths[3]: `announced_by`: a field of announced_by expected"),
-          HasSubstr("group_paths[4]: `region_code.x`: region_code has no fields")));
+          HasSubstr("group_paths[4]: `effective_date.yaer`: UncertainDate has no field `yaer` at "
+                    "position 15; a date has the parts year, quarter, month, day too")));
+  EXPECT_THAT(wrong("group_paths: 'region_code.x'"),
+              ElementsAre(HasSubstr("`region_code.x`: region_code has no fields")));
   EXPECT_THAT(wrong("measures { path: 'x' } measures { kind: SUM } measures { kind: SUM path: "
                     "'region_code' } measures { kind: MIN path: 'headcount' } measures { kind: MAX "
                     "path: 'effective_date.year' } max_groups: -1"),
