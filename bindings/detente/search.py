@@ -181,7 +181,7 @@ def search(
     first = resources.get(collections[0]) if collections else next(iter(resources.values()))
     method = _contract.method(f"{SERVICE}/SearchRecords")
     request = method.request(
-        query=query,
+        query=errors.text("query", query),
         collections=collections,
         filter=_filter.join(filter, where, first.message.DESCRIPTOR if first else None),
         page_size=int32("page_size", page_size),

@@ -246,7 +246,11 @@ absl::StatusOr<Leaf> ParseLeaf(absl::string_view text, const Descriptor* type,
       type = last->message_type();
     }
     const FieldDescriptor* next = type->FindFieldByName(std::string(name));
-    if (next == nullptr) return fail(NoSuchField(type, name, position));
+    if (next == nullptr) {
+      return fail(absl::StrCat(
+          NoSuchField(type, name, position),
+          leaf.kind == Kind::kDate ? "; a date has the parts year, quarter, month, day too" : ""));
+    }
     leaf.path.push_back(next);
     leaf.kind = next->is_map() ? Kind::kMessage : LeafKindOf(next);
     position += name.size() + 1;
@@ -367,8 +371,14 @@ const DateCache::Entry& DateCache::Find(absl::string_view edtf) {
   if (entries_.size() >= kMaxCachedDates) entries_.clear();
   Entry entry;
   if (auto date = values::ParseEdtf(edtf); date.ok()) {
-    if (date->earliest) entry.first = values::DaysFromCivil(*date->earliest);
-    if (date->latest) entry.last = values::DaysFromCivil(*date->latest);
+    // Outside the years of records there is no bound, as XXXX-12-13 has none in `earliest`.
+    const auto bound = [](const std::optional<values::CivilDate>& day) -> std::optional<int64_t> {
+      if (!day.has_value()) return std::nullopt;
+      const int64_t days = values::DaysFromCivil(*day);
+      return days < kFirstDay || days > kLastDay ? std::nullopt : std::optional<int64_t>(days);
+    };
+    entry.first = bound(date->earliest);
+    entry.last = bound(date->latest);
     if (part_.has_value()) entry.buckets = BucketsOf(*date, *part_);
     entry.date = *std::move(date);
   }

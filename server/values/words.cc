@@ -26,7 +26,7 @@ namespace detente::values {
 namespace {
 
 // Counts up with the rules of this file and of sound.cc.
-constexpr int kRules = 2;
+constexpr int kRules = 3;
 
 // A longer run without a space is cut here: no name has so many characters, and transliterating
 // takes time.
@@ -225,6 +225,14 @@ class Folder {
 
 constexpr size_t kMaxJoined = 3;  // words that stand together in a name
 
+// Whether a text begins with an s that is the last letter of a word.
+bool EndsInS(absl::string_view text) {
+  if (text.empty() || (text[0] != 's' && text[0] != 'S')) return false;
+  if (text.size() == 1) return true;
+  const Part next = PartOf(CharacterAt(text, 1));
+  return next == Part::kNone || next == Part::kAlone;
+}
+
 // Whether two letters follow in a text.
 bool LettersFollow(absl::string_view text, int64_t i) {
   const auto size = static_cast<int64_t>(text.size());
@@ -272,8 +280,15 @@ std::vector<Word> WordsOf(absl::string_view text) {
       U8_NEXT(text.data(), i, size, c);  // NOLINT(bugprone-inc-dec-in-conditions): ICU's macro
     }
     const Part part = c < 0 ? Part::kNone : PartOf(c);
+    // Minsk's is Minsk.
+    if (part == Part::kNone && begin >= 0 && end == at && IsApostrophe(c) &&
+        EndsInS(text.substr(static_cast<size_t>(i)))) {
+      finish();
+      ++i;
+      continue;
+    }
     // Мар'я is one word, where a vowel begins with a y, and so is Tat'iana, of a soft sign.
-    // O'Brien, l'homme and Minsk's are two.
+    // O'Brien and l'homme are two.
     if (part == Part::kNone && begin >= 0 && end == at && IsApostrophe(c) &&
         (cyrillic || (characters > 1 && !alone && LettersFollow(text, i)))) {
       apostrophe = true;

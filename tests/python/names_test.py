@@ -27,6 +27,7 @@ FOUND = [
     ("Testazki", "Тестацкий"),
     ("مُحَبَّر", "محبر"),
     ("أختبار", "اختبار"),
+    ("Testovina", "Testovina's"),
     ("TESTÓ Ñame", "testo name"),
 ]
 NOT_FOUND = [("Testov", "Testenko"), ("Testychouski", "Testytouski"), ("those", "测试")]

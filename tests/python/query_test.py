@@ -262,6 +262,7 @@ def test_wrong_measures_are_named(measure: Any, hint: str) -> None:
             "order_by: a text expected",
         ),
         (lambda db: db.aggregate("releases", order_by=["count"]), "order_by: a text expected"),
+        (lambda db: db.search(5), "query: a text expected, not 5"),
         (lambda db: db.releases.list().limit("3"), "limit: a whole number expected, not '3'"),
         (lambda db: db.releases.list(page_size=1.5), "page_size: a whole number expected"),
     ],

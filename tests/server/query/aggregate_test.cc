@@ -269,6 +269,21 @@ TEST(AggregateTest, ABoundThatIsNotThereHasNoValue) {
   EXPECT_THAT(of_columns, ElementsAre(HasSubstr("2020"), HasSubstr("2020-12-31")));
 }
 
+TEST(AggregateTest, ABoundOutsideTheYearsOfRecordsIsNone) {
+  std::vector<Release> releases(1);
+  SetDate("XXXX-05-13", releases[0].mutable_effective_date());
+  const Aggregation aggregation =
+      Parsed(R"pb(measures { kind: MIN path: "effective_date" }
+                  measures { kind: MIN path: "effective_date.earliest" }
+                  measures { kind: MAX path: "effective_date" }
+                  measures { kind: MAX path: "effective_date.latest" })pb");
+  const std::vector<std::string> of_columns = Lines(OfColumns(aggregation, releases));
+  EXPECT_EQ(of_columns, Lines(OfMessages(aggregation, releases)));
+  ASSERT_EQ(of_columns.size(), 1U);
+  EXPECT_THAT(of_columns[0], HasSubstr("9999-05-13"));
+  EXPECT_THAT(of_columns[0], ::testing::Not(HasSubstr("0000")));
+}
+
 TEST(AggregateTest, OrderAndLimit) {
   const std::vector<Release> releases = {With("", "region_code: 'BY' headcount { low: 2 }"),
                                          With("", "region_code: 'BY'"),
@@ -312,7 +327,7 @@ TEST(AggregateTest, WhatIsWrong) {
   };
   EXPECT_THAT(
       wrong("group_paths: 'effectve_date.year' group_paths: 'effective_date' group_paths: "
-            "'headcount' group_paths: 'announced_by' group_paths: 'region_code.x' "),
+            "'headcount' group_paths: 'announced_by' group_paths: 'effective_date.yaer' "),
       ElementsAre(
           HasSubstr(
               "group_paths[0]: `effectve_date.year`: Release has no field `effectve_date`; did "
@@ -321,7 +336,10 @@ TEST(AggregateTest, WhatIsWrong) {
                     "`effective_date.year`"),
           HasSubstr("group_paths[2]: `headcount`: a field of it expected"),
           HasSubstr("group_paths[3]: `announced_by`: a field of announced_by expected"),
-          HasSubstr("group_paths[4]: `region_code.x`: region_code has no fields")));
+          HasSubstr("group_paths[4]: `effective_date.yaer`: UncertainDate has no field `yaer` at "
+                    "position 15; a date has the parts year, quarter, month, day too")));
+  EXPECT_THAT(wrong("group_paths: 'region_code.x'"),
+              ElementsAre(HasSubstr("`region_code.x`: region_code has no fields")));
   EXPECT_THAT(wrong("measures { path: 'x' } measures { kind: SUM } measures { kind: SUM path: "
                     "'region_code' } measures { kind: MIN path: 'headcount' } measures { kind: MAX "
                     "path: 'effective_date.year' } max_groups: -1"),
