@@ -280,7 +280,7 @@ absl::StatusOr<std::unique_ptr<MessageStream>> OpenReadRows(const Call& call) {
   query.to = part.to;
   query.offset = request.offset();
   query.row_limit = of.row_limit();
-  query.check = [&context = call.context] { return CheckCall(context); };
+  query.check = [context = call.context] { return CheckCall(context); };
   return std::make_unique<ReadRowsStream>(call.engine, call.columns, std::move(query),
                                           *std::move(format), part.erasure);
 }

@@ -233,7 +233,7 @@ class RowWriter : public ExchangeStream {
   }
 
   engine::Engine& engine_;
-  const CallContext& context_;
+  const CallContext context_;
   const std::string method_;
   const engine::Resource& resource_;
   const v1::WriteRowsRequest::Start start_;

@@ -34,9 +34,9 @@
 namespace detente::engine {
 
 constexpr store::ReadView kNewest{INT64_MAX};
-constexpr size_t kMaxOperations = 1'000;                // of one commit
-constexpr size_t kMaxWaitingCommits = 4'096;            // further ones get RESOURCE_EXHAUSTED
-constexpr size_t kMaxWaitingBytes = size_t{256} << 20;  // of memory, that all of these take
+constexpr size_t kMaxOperations = 1'000;               // of one commit
+constexpr size_t kMaxWaitingCommits = 4'096;           // further ones get RESOURCE_EXHAUSTED
+constexpr size_t kMaxWaitingBytes = size_t{64} << 20;  // of their records; the same
 constexpr size_t kMaxRequestIdBytes = 64;
 constexpr size_t kMaxReasonBytes = 4'096;
 
@@ -220,7 +220,7 @@ class Engine {
   struct Waiting {
     CommitRequest request;
     Done done;
-    size_t bytes = 0;  // about what the request takes in memory
+    size_t bytes = 0;  // of the request's records
     // Instead of a commit: what the writer thread does alone, between transactions. Called with
     // false where the engine closes.
     absl::AnyInvocable<void(bool)> alone;

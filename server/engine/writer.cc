@@ -25,16 +25,13 @@ absl::Status ShuttingDown() {
                "the server is going down; the write was not applied");
 }
 
-// About what it takes in memory.
+// What its records take encoded, and its operations. In memory records take several times that, but
+// to ask how much would cost more than to encode them.
 size_t BytesOf(const CommitRequest& request) {
-  size_t bytes = sizeof(request);
+  size_t bytes = 0;
   for (const Operation& operation : request.operations) {
     bytes += sizeof(operation);
-    if (operation.record != nullptr) bytes += operation.record->SpaceUsedLong();
-    if (const Creation* creation = operation.creation.get(); creation != nullptr) {
-      bytes += sizeof(*creation) + creation->payload.size();
-      if (creation->record != nullptr) bytes += creation->record->SpaceUsedLong();
-    }
+    if (operation.record != nullptr) bytes += operation.record->ByteSizeLong();
   }
   return bytes;
 }
