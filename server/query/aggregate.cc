@@ -53,8 +53,13 @@ Grouping::Grouping(const Aggregation& aggregation, std::function<absl::Status()>
     key_dates_.emplace_back(key.part);
     cell_numbers_.emplace_back(key);
   }
-  for (size_t i = 0; i < aggregation.measures.size(); ++i)
+  for (const Measure& measure : aggregation.measures) {
     measure_dates_.emplace_back(std::nullopt);
+    measure_numbers_.emplace_back();
+    const bool texts = measure.leaf.has_value() &&
+                       (measure.leaf->kind == Kind::kText || measure.leaf->kind == Kind::kDate);
+    if (texts) measure_numbers_.back().emplace(*measure.leaf);
+  }
   // Without keys there is one group, of no records too.
   if (aggregation.keys.empty()) Find({}).IgnoreError();
 }

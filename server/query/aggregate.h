@@ -186,6 +186,8 @@ class Grouping {
                                  absl::Span<const int32_t> rows);
   absl::Status Combine(const std::array<std::vector<uint32_t>, kMaxGroupPaths>& numbers,
                        std::vector<uint32_t>* combinations);
+  void FeedRows(size_t measure, const LeafCells& cells, absl::Span<const int32_t> rows,
+                absl::Span<const uint32_t> combinations);
   bool KeepsMuch() const;
   absl::Status Settle();
   absl::Status Distribute();
@@ -216,7 +218,9 @@ class Grouping {
   std::vector<Texts> unknown_dates_;  // of each key: the texts that say too little
   std::vector<Texts> measure_texts_;
   std::vector<std::vector<Option>> options_;
-  std::vector<CellNumbers> cell_numbers_;  // of each key: of its lists of options
+  std::vector<CellNumbers> cell_numbers_;                    // of each key: of its lists of options
+  std::vector<std::optional<CellNumbers>> measure_numbers_;  // of those of texts and dates
+  uint32_t next_number_ = 0;
   std::vector<OptionLists> option_lists_;  // of each key
   size_t kept_options_ = 0;                // in all lists
   absl::flat_hash_map<ListNumbers, uint32_t> combination_numbers_;

@@ -10,7 +10,7 @@ namespace detente::query {
 namespace {
 
 constexpr int kStepsBetweenChecks = 1'024;
-constexpr size_t kRowsAtOnce = 8'192;
+constexpr size_t kRowsAtOnce = 65'536;
 // What is kept before it goes to the groups.
 constexpr size_t kMaxKeptOptions = 1'000'000;
 constexpr size_t kMaxKeptTotals = 50'000;
@@ -171,20 +171,41 @@ absl::StatusOr<size_t> Grouping::AddSome(absl::Span<const LeafCells> leaves,
   records_ += static_cast<int64_t>(rows.size());
   size_t at = keys;
   for (size_t m = 0; m < aggregation_.measures.size(); ++m) {
-    if (!aggregation_.measures[m].leaf.has_value()) {
-      for (const uint32_t combination : combinations) {
-        FeedRecord(m, {}, 1, &(*TotalsOf(combination))[m]);
-      }
-      continue;
-    }
-    const Leaf& leaf = *aggregation_.measures[m].leaf;
-    const LeafCells& cells = leaves[at++];
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const Datum datum = ReadColumns(leaf, cells, static_cast<size_t>(rows[i]));
-      FeedRecord(m, absl::MakeConstSpan(&datum, 1), 1, &(*TotalsOf(combinations[i]))[m]);
-    }
+    const bool of_records = !aggregation_.measures[m].leaf.has_value();
+    FeedRows(m, of_records ? LeafCells() : leaves[at], rows, combinations);
+    at += of_records ? 0 : 1;
   }
   return rows.size();
+}
+
+void Grouping::FeedRows(size_t measure, const LeafCells& cells, absl::Span<const int32_t> rows,
+                        absl::Span<const uint32_t> combinations) {
+  const std::optional<Leaf>& leaf = aggregation_.measures[measure].leaf;
+  auto feed = [&](uint32_t combination, int32_t row, int64_t times) {
+    const Datum datum = ReadColumns(*leaf, cells, static_cast<size_t>(row));
+    FeedRecord(measure, absl::MakeConstSpan(&datum, 1), times, &(*TotalsOf(combination))[measure]);
+  };
+  if (!leaf.has_value()) {
+    for (const uint32_t combination : combinations) {
+      FeedRecord(measure, {}, 1, &(*TotalsOf(combination))[measure]);
+    }
+  } else if (!measure_numbers_[measure].has_value()) {
+    for (size_t i = 0; i < rows.size(); ++i) feed(combinations[i], rows[i], 1);
+  } else {
+    // Each text once.
+    std::vector<uint32_t> numbers(rows.size());
+    measure_numbers_[measure]->Number(
+        cells, rows, [&](size_t) { return next_number_++; }, numbers.data());
+    struct Alike {
+      int32_t row;
+      int64_t times = 0;
+    };
+    absl::flat_hash_map<std::pair<uint32_t, uint32_t>, Alike> all;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      ++all.try_emplace({combinations[i], numbers[i]}, Alike{rows[i]}).first->second.times;
+    }
+    for (const auto& [key, alike] : all) feed(key.first, alike.row, alike.times);
+  }
 }
 
 absl::Status Grouping::Combine(const std::array<std::vector<uint32_t>, kMaxGroupPaths>& numbers,

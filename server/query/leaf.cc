@@ -83,11 +83,12 @@ int64_t Saturated(const FieldDescriptor* field, int64_t whole) {
   return beyond ? std::numeric_limits<int64_t>::max() : whole;
 }
 
-void ReadEstimate(const v1::Estimate& estimate, Datum* datum) {
-  datum->present = estimate.has_low() || estimate.has_best() || estimate.has_high();
+void ReadEstimate(std::optional<int64_t> low, std::optional<int64_t> best,
+                  std::optional<int64_t> high, bool approximate, Datum* datum) {
+  datum->present = low.has_value() || best.has_value() || high.has_value();
   if (!datum->present) return;
-  datum->bounds = values::BoundsOf(estimate);
-  if (estimate.has_best()) datum->best = estimate.best();
+  datum->bounds = values::BoundsOf(low, best, high, approximate);
+  datum->best = best;
 }
 
 void ReadDate(int state, absl::string_view edtf, Datum* datum) {
@@ -103,8 +104,14 @@ void ReadMessage(Kind kind, const Message& message, Datum* datum) {
       const auto& date = static_cast<const v1::UncertainDate&>(message);
       return ReadDate(date.state(), date.edtf(), datum);
     }
-    case Kind::kEstimate:
-      return ReadEstimate(static_cast<const v1::Estimate&>(message), datum);
+    case Kind::kEstimate: {
+      const auto& estimate = static_cast<const v1::Estimate&>(message);
+      std::optional<int64_t> low, best, high;
+      if (estimate.has_low()) low = estimate.low();
+      if (estimate.has_best()) best = estimate.best();
+      if (estimate.has_high()) high = estimate.high();
+      return ReadEstimate(low, best, high, estimate.approximate(), datum);
+    }
     case Kind::kDay: {
       const auto& date = static_cast<const google::type::Date&>(message);
       datum->present = values::IsCivil({date.year(), date.month(), date.day()});
@@ -165,12 +172,11 @@ Datum ReadCells(const Leaf& leaf, absl::Span<const Cell> values) {
       break;
     }
     case Kind::kEstimate: {
-      v1::Estimate estimate;
-      if (const auto* low = std::get_if<int64_t>(&values[0])) estimate.set_low(*low);
-      if (const auto* best = std::get_if<int64_t>(&values[1])) estimate.set_best(*best);
-      if (const auto* high = std::get_if<int64_t>(&values[2])) estimate.set_high(*high);
-      estimate.set_approximate(IntegerOf(values[3]) != 0);
-      ReadEstimate(estimate, &datum);
+      std::array<std::optional<int64_t>, 3> numbers;
+      for (size_t i = 0; i < numbers.size(); ++i) {
+        if (const auto* number = std::get_if<int64_t>(&values[i])) numbers[i] = *number;
+      }
+      ReadEstimate(numbers[0], numbers[1], numbers[2], IntegerOf(values[3]) != 0, &datum);
       break;
     }
     default:

@@ -1,79 +1,78 @@
 // A number for each of many texts that come again and again. Up to 16 bytes, as codes and dates
-// have, are compared as two words, without a look into the table where they came lately.
+// have, are told apart as two words.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/numeric/int128.h"
 #include "absl/strings/string_view.h"
 
 namespace detente::query {
 
 class TextNumbers {
  public:
-  size_t size() const { return all_.size(); }
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  size_t size() const { return short_.size() + long_.size(); }
   void clear() { *this = {}; }
 
   // Its number; `make` is asked for that of a new text, which kNone leaves a new one.
-  static constexpr uint32_t kNone = UINT32_MAX;
   template <typename Make>
   uint32_t Find(absl::string_view text, Make make) {
-    if (text.empty() || text.size() > kShort) return FindAny(text, make);
-    Recent wanted{0, 0, static_cast<uint32_t>(text.size()), 0};
-    Load(text, &wanted);
-    Recent& recent = recent_[PlaceOf(wanted)];
-    if (recent.size != wanted.size || recent.first != wanted.first || recent.last != wanted.last) {
-      wanted.number = FindAny(text, make);
-      if (wanted.number == kNone) return kNone;
-      recent = wanted;
-    }
-    return recent.number;
+    if (text.size() <= kShort) return FindIn(&short_, ShortOf(text), make);
+    return FindIn(&long_, text, make);
   }
 
  private:
   static constexpr size_t kShort = 16;
-  static constexpr int kRecentBits = 12;
 
-  struct Recent {
+  // All bytes, some twice, and how many there are.
+  struct Short {
     uint64_t first = 0;
     uint64_t last = 0;
-    uint32_t size = 0;  // 0 = there is none
-    uint32_t number = 0;
+    uint64_t size = 0;
+    bool operator==(const Short&) const = default;
+  };
+  struct HashShort {
+    size_t operator()(const Short& text) const {
+      const absl::uint128 product = absl::uint128(text.first ^ 0x9e3779b97f4a7c15) *
+                                    ((text.last + text.size) ^ 0xbf58476d1ce4e5b9);
+      return absl::Uint128Low64(product) ^ absl::Uint128High64(product);
+    }
   };
 
-  // All bytes, some twice.
-  static void Load(absl::string_view text, Recent* out) {
+  static Short ShortOf(absl::string_view text) {
     const size_t size = text.size();
+    Short out;
+    out.size = size;
     if (size >= 8) {
-      std::memcpy(&out->first, text.data(), 8);
-      std::memcpy(&out->last, text.data() + size - 8, 8);
+      std::memcpy(&out.first, text.data(), 8);
+      std::memcpy(&out.last, text.data() + size - 8, 8);
     } else if (size >= 4) {
-      std::memcpy(&out->first, text.data(), 4);
-      std::memcpy(&out->last, text.data() + size - 4, 4);
+      std::memcpy(&out.first, text.data(), 4);
+      std::memcpy(&out.last, text.data() + size - 4, 4);
     } else {
-      const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-      out->first = bytes[0] | bytes[size / 2] << 8 | bytes[size - 1] << 16;
+      for (const char c : text) {
+        out.first = out.first << 8 | static_cast<unsigned char>(c);
+      }
     }
-  }
-  static size_t PlaceOf(const Recent& text) {
-    const uint64_t mixed = (text.first ^ text.last * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
-    return (mixed ^ mixed >> 32) >> (64 - 32 - kRecentBits) & ((size_t{1} << kRecentBits) - 1);
+    return out;
   }
 
-  template <typename Make>
-  uint32_t FindAny(absl::string_view text, Make make) {
-    const auto found = all_.find(text);
-    if (found != all_.end()) return found->second;
+  template <typename Map, typename Text, typename Make>
+  static uint32_t FindIn(Map* map, const Text& text, Make make) {
+    const auto found = map->find(text);
+    if (found != map->end()) return found->second;
     const uint32_t number = make();
-    if (number != kNone) all_.emplace(std::string(text), number);
+    if (number != kNone) map->emplace(text, number);
     return number;
   }
 
-  std::vector<Recent> recent_ = std::vector<Recent>(size_t{1} << kRecentBits);
-  absl::flat_hash_map<std::string, uint32_t> all_;
+  absl::flat_hash_map<Short, uint32_t, HashShort> short_;
+  absl::flat_hash_map<std::string, uint32_t> long_;
 };
 
 }  // namespace detente::query

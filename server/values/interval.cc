@@ -17,15 +17,19 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
 }  // namespace
 
 Interval BoundsOf(const v1::Estimate& estimate) {
-  Interval bounds;
-  if (estimate.has_low()) bounds.low = estimate.low();
-  if (estimate.has_high()) bounds.high = estimate.high();
-  if (estimate.has_best() && !estimate.has_low() && !estimate.has_high() &&
-      !estimate.approximate()) {
-    bounds.low = estimate.best();
-    bounds.high = estimate.best();
+  std::optional<int64_t> low, best, high;
+  if (estimate.has_low()) low = estimate.low();
+  if (estimate.has_best()) best = estimate.best();
+  if (estimate.has_high()) high = estimate.high();
+  return BoundsOf(low, best, high, estimate.approximate());
+}
+
+Interval BoundsOf(std::optional<int64_t> low, std::optional<int64_t> best,
+                  std::optional<int64_t> high, bool approximate) {
+  if (best.has_value() && !low.has_value() && !high.has_value() && !approximate) {
+    return {*best, best};
   }
-  return bounds;
+  return {low.value_or(0), high};
 }
 
 Interval operator+(const Interval& a, const Interval& b) {
