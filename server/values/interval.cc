@@ -24,14 +24,6 @@ Interval BoundsOf(const v1::Estimate& estimate) {
   return BoundsOf(low, best, high, estimate.approximate());
 }
 
-Interval BoundsOf(std::optional<int64_t> low, std::optional<int64_t> best,
-                  std::optional<int64_t> high, bool approximate) {
-  if (best.has_value() && !low.has_value() && !high.has_value() && !approximate) {
-    return {*best, best};
-  }
-  return {low.value_or(0), high};
-}
-
 Interval operator+(const Interval& a, const Interval& b) {
   Interval sum{SaturatingAdd(a.low, b.low), std::nullopt};
   if (a.high.has_value() && b.high.has_value()) sum.high = SaturatingAdd(*a.high, *b.high);

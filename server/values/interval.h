@@ -24,8 +24,13 @@ struct Interval {
 // Bounds as stated. A best figure alone is exact, unless the source says "about": then, as with a
 // text alone, nothing is certain.
 Interval BoundsOf(const v1::Estimate& estimate);
-Interval BoundsOf(std::optional<int64_t> low, std::optional<int64_t> best,
-                  std::optional<int64_t> high, bool approximate);
+inline Interval BoundsOf(std::optional<int64_t> low, std::optional<int64_t> best,
+                         std::optional<int64_t> high, bool approximate) {
+  if (best.has_value() && !low.has_value() && !high.has_value() && !approximate) {
+    return {*best, best};
+  }
+  return {low.value_or(0), high};
+}
 
 Interval operator+(const Interval& a, const Interval& b);
 

@@ -19,6 +19,7 @@
 #include "detente/v1/release.pb.h"
 #include "query/columns.h"
 #include "server/engine/testing.h"
+#include "server/query/cell_arrays.h"
 #include "values/edtf.h"
 #include "values/interval.h"
 #include "values/messages.h"
@@ -84,7 +85,14 @@ AggregateRecordsResponse OfColumns(const Aggregation& aggregation,
     }
     EXPECT_TRUE(grouping.Add(data).ok());
   }
-  return Finished(&grouping);
+  AggregateRecordsResponse response = Finished(&grouping);
+  // All at once too.
+  testing::CellArrays arrays(columns, aggregation.Leaves());
+  for (const Release& release : releases) arrays.Append(release);
+  Grouping at_once(aggregation);
+  EXPECT_TRUE(at_once.Add(arrays.cells(), arrays.rows()).ok());
+  EXPECT_EQ(Finished(&at_once).DebugString(), response.DebugString());
+  return response;
 }
 
 // "key key: certain | possible", a value as far as it has anything.

@@ -15,6 +15,7 @@
 #include "detente/v1/query_service.pb.h"
 #include "query/columns.h"
 #include "server/engine/testing.h"
+#include "server/query/cell_arrays.h"
 #include "values/edtf.h"
 #include "values/messages.h"
 
@@ -82,6 +83,14 @@ ComputeStockResponse OfColumns(const StockQuery& query, const std::vector<Detent
   }
   ComputeStockResponse response;
   stock.Write(&response);
+  // All at once too.
+  testing::CellArrays arrays(columns, query.Leaves());
+  for (const Detention& spell : spells) arrays.Append(spell);
+  Stock at_once(query);
+  EXPECT_TRUE(at_once.Add(arrays.cells(), arrays.rows()).ok());
+  ComputeStockResponse again;
+  at_once.Write(&again);
+  EXPECT_EQ(again.DebugString(), response.DebugString());
   return response;
 }
 
