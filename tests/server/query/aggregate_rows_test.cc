@@ -154,6 +154,36 @@ TEST(AggregateRowsTest, ItsLimitsAreThoseOfRecordsOneByOne) {
   EXPECT_TRUE(Aggregated(by_name, named, How::kColumns).ok());
 }
 
+// What is kept and then given to two groups is not counted a third time: ten times 40,000 different
+// values, in each of two months.
+TEST(AggregateRowsTest, WhatIsKeptCountsOnceAgainstTheLimit) {
+  std::vector<Release> releases(40'000);
+  for (size_t i = 0; i < releases.size(); ++i) {
+    SetDate("2025-12-30/2026-01-02", releases[i].mutable_effective_date());
+    releases[i].set_note(absl::StrCat(i));
+  }
+  std::string request = "group_paths: 'effective_date.month' ";
+  for (int i = 0; i < kMaxMeasures; ++i) request += "measures { kind: DISTINCT path: 'note' } ";
+  const auto response = Aggregated(Parsed(request), releases, How::kColumns);
+  ASSERT_OK(response);
+  ASSERT_EQ(response->total_groups(), 2);
+  EXPECT_EQ(response->groups(1).possible_values(9).integer(), 40'000);
+}
+
+// As no server takes it: a text beside a state that has none.
+TEST(AggregateRowsTest, ADateIsWhatItsStateSays) {
+  std::vector<Release> releases(6);
+  for (size_t i = 0; i < releases.size(); ++i) {
+    auto* date = releases[i].mutable_effective_date();
+    SetDate("2025", date);
+    if (i % 2 != 0) date->set_state(v1::UncertainDate::NONE);
+    if (i == 4) date->set_state(v1::UncertainDate::UNKNOWN);
+  }
+  ExpectSame(Parsed("group_paths: 'effective_date.year' measures { kind: COUNT } "
+                    "measures { kind: DISTINCT path: 'effective_date' }"),
+             releases);
+}
+
 TEST(AggregateRowsTest, ItEndsWhenItIsTold) {
   std::vector<Release> releases(5'000);
   for (size_t i = 0; i < releases.size(); ++i) {
