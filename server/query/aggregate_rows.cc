@@ -125,7 +125,9 @@ absl::Status Grouping::Add(absl::Span<const Datum> values) {
   ++records_;
   const size_t keys = aggregation_.keys.size();
   ListNumbers lists = {};
-  for (size_t k = 0; k < keys; ++k) lists[k] = NumberOfOptions(k, values[k]);
+  for (size_t k = 0; k < keys; ++k) {
+    lists[k] = cell_numbers_[k].Number(values[k], [&] { return NumberOfOptions(k, values[k]); });
+  }
   const auto combination = CombinationOf(lists);
   if (!combination.ok()) return combination.status();
   Totals& totals = *TotalsOf(*combination);

@@ -26,12 +26,16 @@ class CellNumbers {
   // Writes the numbers of `rows`, as far as `make` has them; how many that are.
   size_t Number(const LeafCells& cells, absl::Span<const int32_t> rows, Make make,
                 uint32_t* numbers);
+  // The same of one value that was read.
+  uint32_t Number(const Datum& datum, absl::FunctionRef<uint32_t()> make);
   void clear();
 
  private:
   static constexpr size_t kSmall = 256;
 
-  uint32_t OfInteger(int64_t value, size_t row, Make make);
+  // Once so many values have been kept, it begins anew.
+  void Tidy();
+  uint32_t OfInteger(int64_t value, absl::FunctionRef<uint32_t()> make);
 
   const Leaf* leaf_;
   TextNumbers texts_;

@@ -83,8 +83,8 @@ int64_t Saturated(const FieldDescriptor* field, int64_t whole) {
   return beyond ? std::numeric_limits<int64_t>::max() : whole;
 }
 
-void ReadEstimate(std::optional<int64_t> low, std::optional<int64_t> best,
-                  std::optional<int64_t> high, bool approximate, Datum* datum) {
+inline void ReadEstimate(std::optional<int64_t> low, std::optional<int64_t> best,
+                         std::optional<int64_t> high, bool approximate, Datum* datum) {
   datum->present = low.has_value() || best.has_value() || high.has_value();
   if (!datum->present) return;
   datum->bounds = values::BoundsOf(low, best, high, approximate);
@@ -322,6 +322,15 @@ Datum ReadColumns(const Leaf& leaf, absl::Span<const store::Value> values) {
 }
 
 Datum ReadColumns(const Leaf& leaf, const LeafCells& cells, size_t row) {
+  if (leaf.kind == Kind::kEstimate) {
+    // What sums are made of, without a detour.
+    auto at = [&](size_t i) {
+      return cells[i].Has(row) ? std::optional(cells[i].integers[row]) : std::nullopt;
+    };
+    Datum datum;
+    ReadEstimate(at(0), at(1), at(2), at(3).value_or(0) != 0, &datum);
+    return datum;
+  }
   std::array<Cell, kMaxLeafColumns> values;
   for (size_t i = 0; i < cells.size(); ++i) values[i] = cells[i].At(row);
   return ReadCells(leaf, absl::MakeConstSpan(values.data(), cells.size()));

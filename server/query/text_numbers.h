@@ -1,7 +1,8 @@
-// A number for each of many texts that come again and again. Up to 16 bytes, as codes and dates
+// A number for each of many texts that come again and again. Up to 15 bytes, as codes and dates
 // have, are told apart as two words.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -27,19 +28,18 @@ class TextNumbers {
   }
 
  private:
-  static constexpr size_t kShort = 16;
+  static constexpr size_t kShort = 15;
 
-  // All bytes, some twice, and how many there are.
+  // All bytes, and in the last one how many there are.
   struct Short {
     uint64_t first = 0;
     uint64_t last = 0;
-    uint64_t size = 0;
     bool operator==(const Short&) const = default;
   };
   struct HashShort {
     size_t operator()(const Short& text) const {
-      const absl::uint128 product = absl::uint128(text.first ^ 0x9e3779b97f4a7c15) *
-                                    ((text.last + text.size) ^ 0xbf58476d1ce4e5b9);
+      const absl::uint128 product =
+          absl::uint128(text.first ^ 0x9e3779b97f4a7c15) * (text.last ^ 0xbf58476d1ce4e5b9);
       return absl::Uint128Low64(product) ^ absl::Uint128High64(product);
     }
   };
@@ -47,18 +47,15 @@ class TextNumbers {
   static Short ShortOf(absl::string_view text) {
     const size_t size = text.size();
     Short out;
-    out.size = size;
+    static_assert(std::endian::native == std::endian::little);  // what comes last stays
     if (size >= 8) {
       std::memcpy(&out.first, text.data(), 8);
       std::memcpy(&out.last, text.data() + size - 8, 8);
-    } else if (size >= 4) {
-      std::memcpy(&out.first, text.data(), 4);
-      std::memcpy(&out.last, text.data() + size - 4, 4);
+      out.last = size == 8 ? 0 : out.last >> (8 * (16 - size));
     } else {
-      for (const char c : text) {
-        out.first = out.first << 8 | static_cast<unsigned char>(c);
-      }
+      for (const char c : text) out.first = out.first << 8 | static_cast<unsigned char>(c);
     }
+    out.last |= uint64_t{size} << 56;
     return out;
   }
 
