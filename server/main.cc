@@ -38,7 +38,8 @@ ABSL_FLAG(int32_t, threads, 0, "Threads that do store work; 0 = twice the proces
 ABSL_FLAG(int32_t, max_waiting_calls, 1024,
           "Calls that may wait for a thread; further ones get RESOURCE_EXHAUSTED.");
 ABSL_FLAG(int32_t, head_cache_mb, 256, "Memory for the newest versions of records, in MiB.");
-ABSL_FLAG(int32_t, column_cache_mb, 512, "Memory for records as columns (ReadRows, AggregateRecords), in MiB.");
+ABSL_FLAG(int32_t, column_cache_mb, 512,
+          "Memory for records as columns (ReadRows, AggregateRecords), in MiB.");
 ABSL_FLAG(absl::Duration, drain, absl::Seconds(8),
           "How long calls in flight may take to end after SIGTERM or SIGINT.");
 ABSL_FLAG(bool, check_health, false,
