@@ -255,7 +255,7 @@ def test_a_filter_of_many_hits(client: Client) -> None:
     for i in range(0, 2600, 100):
         client.of("releases").delete(f"releases/r{i:04}")
 
-    only = {"collections": ["releases"]}
+    only: dict[str, Any] = {"collections": ["releases"]}
     everything = search(client, "test OR x", page_size=1000, **only)
     assert everything.total_size == 2574
     whole = [h for page in pages(client, "test OR x", page_size=1000) for h in page.hits]
