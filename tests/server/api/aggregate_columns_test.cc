@@ -196,9 +196,9 @@ TEST(AggregateColumnsTest, RandomAggregatesAreTheSameByEveryWay) {
   for (const auto& resource : testing::TestRegistry().resources()) {
     AddPaths(resource->type, "", 3, &paths[resource.get()]);
   }
-  std::unique_ptr<Server> stored, held;
-  std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<RandomStore> records;
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<Server> stored, held;
   int by_columns = 0, groups = 0, uncertain = 0;
   for (int i = 0; i < count; ++i) {
     if (i % 500 == 0) {
