@@ -65,7 +65,10 @@ absl::StatusOr<SearchCounts> SqliteSession::Search(const SearchQuery& query,
                                                    absl::FunctionRef<bool(SearchHit&)> visit) {
   auto turn = ReadTurn();
   ReadTransaction transaction(db_);
-  if (absl::Status s = transaction.Begin(); !s.ok()) return s;
+  if (!pinned_.has_value()) {
+    if (absl::Status s = transaction.Begin(); !s.ok()) return s;
+  }
+  Revision newest = 0;
   std::vector<const CollectionSql*> collections;
   std::bitset<kMaxCollections + 1> ordinals;
   for (const auto& [name, sql] : shared_->collections) {
@@ -76,13 +79,12 @@ absl::StatusOr<SearchCounts> SqliteSession::Search(const SearchQuery& query,
     DETENTE_PREPARE(state, db_, sql.state.c_str());
     if (auto row = state.Step("read"); !row.ok()) return row.status();
     if (absl::Status s = CheckDerived(sql, state); !s.ok()) return s;
+    newest = state.Int(1);
     collections.push_back(&sql);
     ordinals.set(static_cast<size_t>(sql.ordinal));
   }
-  auto newest = db_.Number("SELECT coalesce(max(revision), 0) FROM commits");
-  if (!newest.ok()) return newest.status();
   // The newest state has heads alone.
-  const bool has_past = query.view.revision < *newest;
+  const bool has_past = query.view.revision < newest;
   Scorer scorer(db_, query.check, ordinals, statistics);
   Ranking ranking(db_, query, !has_past, collections);
   SearchCounts counts;
