@@ -3,7 +3,9 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <future>
 #include <iostream>
 #include <memory>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "api/handler_table.h"
 #include "api/instance.h"
@@ -57,6 +60,37 @@ inline api::Bytes Call(const api::Instance& instance, const char* method,
   absl::StatusOr<api::Bytes> bytes = answer.get_future().get();
   Check(bytes.ok(), bytes.status().ToString());
   return *std::move(bytes);
+}
+
+// One JSON object: for each query, microseconds of each round, ours and raw.
+class Report {
+ public:
+  // Each gives the microseconds of one round; without `raw`, as for a profile, these are 0.
+  void Measure(const std::string& name, int rounds, const std::function<double()>& ours,
+               const std::function<double()>& raw) {
+    std::vector<double> by_us, by_raw;
+    for (int round = -1; round < rounds; ++round) {  // the first warms up
+      const double us = ours();
+      const double them = raw ? raw() : 0;
+      if (round < 0) continue;
+      by_us.push_back(us);
+      by_raw.push_back(them);
+    }
+    std::cout << separator_ << "\"" << name << "\": {\"ours\": [" << absl::StrJoin(by_us, ", ")
+              << "], \"raw\": [" << absl::StrJoin(by_raw, ", ") << "]}" << std::flush;
+    separator_ = ", ";
+  }
+  void End() { std::cout << "}\n"; }
+
+ private:
+  const char* separator_ = "{";
+};
+
+inline double Micros(const std::function<void()>& call) {
+  const auto start = std::chrono::steady_clock::now();
+  call();
+  const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
+  return spent.count();
 }
 
 struct Finalize {

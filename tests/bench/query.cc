@@ -3,10 +3,8 @@
 // same bytes; without it they are measured, and every answer is compared. Prints one JSON object:
 // for each query, microseconds of each round.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -243,11 +241,7 @@ std::vector<Query> Queries(const api::Instance& instance, int count) {
 double MedianMicros(const std::function<void()>& call) {
   std::vector<double> all;
   for (int i = 0; i < kCalls; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    call();
-    const std::chrono::duration<double, std::micro> spent =
-        std::chrono::steady_clock::now() - start;
-    all.push_back(spent.count());
+    all.push_back(bench::Micros(call));
   }
   std::nth_element(all.begin(), all.begin() + kCalls / 2, all.end());
   return all[kCalls / 2];
@@ -283,7 +277,7 @@ void CheckEqual(const Query& query, const std::string& answer, Database& raw) {
 }
 
 void Run(const std::string& folder, const std::vector<std::string>& sizes, int rounds) {
-  std::string separator = "{";
+  bench::Report report;
   for (const std::string& size : sizes) {
     auto ours = Open(Path(folder, size, "ours"));
     RawStore raw(Path(folder, size, "raw"));
@@ -294,21 +288,16 @@ void Run(const std::string& folder, const std::vector<std::string>& sizes, int r
       CheckEqual(query, *Read(*ours, request), raw);
       const Statement statement = raw.Prepare(query.sql);
       std::string out;
-      std::vector<double> by_us, by_raw;
-      for (int round = -1; round < rounds; ++round) {  // the first warms up
-        const double us = MedianMicros([&] { Read(*ours, request); });
-        const double them = only.empty() ? MedianMicros([&] { RunRaw(statement.get(), &out); }) : 0;
-        if (round < 0) continue;
-        by_us.push_back(us);
-        by_raw.push_back(them);
+      std::function<double()> theirs;
+      if (only.empty()) {
+        theirs = [&] { return MedianMicros([&] { RunRaw(statement.get(), &out); }); };
       }
-      std::cout << separator << "\"" << size << ": " << query.name << "\": {\"ours\": ["
-                << absl::StrJoin(by_us, ", ") << "], \"raw\": [" << absl::StrJoin(by_raw, ", ")
-                << "]}" << std::flush;
-      separator = ", ";
+      report.Measure(
+          absl::StrCat(size, ": ", query.name), rounds,
+          [&] { return MedianMicros([&] { Read(*ours, request); }); }, theirs);
     }
   }
-  std::cout << "}\n";
+  report.End();
 }
 
 }  // namespace

@@ -1,20 +1,16 @@
 // SearchRecords in this process beside FTS5 asked by hand, over the same words: those of a store
 // that bench-query has made. Prints one JSON object: for each search, microseconds of each round.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <iostream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "api/instance.h"
 #include "bench.h"
 #include "detente/v1/query_service.pb.h"
@@ -30,6 +26,7 @@ namespace {
 using bench::Call;
 using bench::Check;
 using bench::Database;
+using bench::Micros;
 using bench::Open;
 using bench::Statement;
 
@@ -87,13 +84,6 @@ std::vector<Search> Searches(const api::Instance& instance) {
   return searches;
 }
 
-double Micros(const std::function<void()>& call) {
-  const auto start = std::chrono::steady_clock::now();
-  call();
-  const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
-  return spent.count();
-}
-
 int Rows(sqlite3_stmt* statement) {
   int rows = 0;
   while (sqlite3_step(statement) == SQLITE_ROW) ++rows;
@@ -106,7 +96,7 @@ void Run(const std::string& store, const std::string& path, int rounds) {
   Database raw(path);
   raw.Execute("PRAGMA cache_size = -16384");  // as a reader of ours
   const std::string only = absl::GetFlag(FLAGS_only);
-  std::string separator = "{";
+  bench::Report report;
   for (const Search& search : Searches(*ours)) {
     if (!only.empty() && search.name != only) continue;
     const Statement best = raw.Prepare(
@@ -120,20 +110,13 @@ void Run(const std::string& store, const std::string& path, int rounds) {
             search.name + ": another total");
     }
     const std::string request = search.request.SerializeAsString();
-    std::vector<double> by_us, by_raw;
-    for (int round = -1; round < rounds; ++round) {  // the first warms up
-      const double us = Micros([&] { Call(*ours, kSearch, request); });
-      const double them = only.empty() ? Micros([&] { Rows(best.get()); }) : 0;
-      if (round < 0) continue;
-      by_us.push_back(us);
-      by_raw.push_back(them);
-    }
-    std::cout << separator << "\"" << search.name << "\": {\"ours\": ["
-              << absl::StrJoin(by_us, ", ") << "], \"raw\": [" << absl::StrJoin(by_raw, ", ")
-              << "]}" << std::flush;
-    separator = ", ";
+    std::function<double()> theirs;
+    if (only.empty()) theirs = [&] { return Micros([&] { Rows(best.get()); }); };
+    report.Measure(
+        search.name, rounds, [&] { return Micros([&] { Call(*ours, kSearch, request); }); },
+        theirs);
   }
-  std::cout << "}\n";
+  report.End();
 }
 
 }  // namespace
