@@ -109,7 +109,8 @@ absl::Status SqliteSession::AddFunctions() {
 
 // A page of many rows is found faster by walking the index of its order, past what does not match,
 // than by sorting all that does. SQLite can't tell: it knows how common values are on average only.
-absl::Status SqliteSession::ChoosePlan(const Selection& selection, SelectionSql* select) {
+absl::Status SqliteSession::ChoosePlan(SelectionSql* select) {
+  const Selection& selection = select->selection();
   if (!select->HasIndexedOrder() || selection.heads.kind == Condition::Kind::kTrue ||
       selection.limit < 0 || selection.limit > kMostRowsOfAPage) {
     return absl::OkStatus();
@@ -184,9 +185,10 @@ absl::Status SqliteSession::Selected(
   return watch.Reason(read(sql, select));
 }
 
-absl::Status SqliteSession::EachPass(const Selection& selection, SelectionSql& select,
+absl::Status SqliteSession::EachPass(SelectionSql& select,
                                      absl::FunctionRef<absl::Status(const Sql&, int64_t*)> read) {
-  if (absl::Status s = ChoosePlan(selection, &select); !s.ok()) return s;
+  const Selection& selection = select.selection();
+  if (absl::Status s = ChoosePlan(&select); !s.ok()) return s;
   std::vector<Value> after;
   if (!selection.after.empty()) {
     auto values = ValuesAfter(select);
@@ -224,7 +226,7 @@ absl::StatusOr<std::string> SqliteSession::RowsText(const SelectionSql& select,
 absl::Status SqliteSession::Select(absl::string_view collection, const Selection& selection,
                                    absl::FunctionRef<bool(const Row&)> visit) {
   return Selected(collection, selection, [&](const CollectionSql& sql, SelectionSql& select) {
-    return EachPass(selection, select, [&](const Sql& keys, int64_t* left) -> absl::Status {
+    return EachPass(select, [&](const Sql& keys, int64_t* left) -> absl::Status {
       auto prepared = db_.PrepareText(keys.text, [&] { return RowsText(select, keys.text); });
       if (!prepared.ok()) return prepared.status();
       Statement rows(*prepared);
@@ -362,7 +364,7 @@ absl::StatusOr<Plan> SqliteSession::Explain(absl::string_view collection,
                                             const Selection& selection) {
   Plan plan;
   auto explain = [&](const CollectionSql&, SelectionSql& select) {
-    return EachPass(selection, select, [&](const Sql& keys, int64_t*) -> absl::Status {
+    return EachPass(select, [&](const Sql& keys, int64_t*) -> absl::Status {
       auto text = RowsText(select, keys.text);
       if (!text.ok()) return text.status();
       auto steps = db_.Once(absl::StrCat("EXPLAIN QUERY PLAN ", *text));

@@ -196,14 +196,14 @@ class SqliteSession : public Writer {
   absl::Status Selected(absl::string_view collection, const Selection& selection,
                         absl::FunctionRef<absl::Status(const CollectionSql&, SelectionSql&)> read);
   // Within it. `read` counts the rows that are left down, and ends it with 0.
-  absl::Status EachPass(const Selection& selection, SelectionSql& select,
+  absl::Status EachPass(SelectionSql& select,
                         absl::FunctionRef<absl::Status(const Sql& keys, int64_t* left)> read);
   // What reads the rows of these keys: of heads their records.
   absl::StatusOr<std::string> RowsText(const SelectionSql& select, const std::string& keys);
   // Within it: `wanted` of the newest versions, then of superseded ones.
   absl::Status EachTable(const SelectionSql& select, const std::string& wanted,
                          absl::FunctionRef<absl::Status(Statement&)> read);
-  absl::Status ChoosePlan(const Selection& selection, SelectionSql* select);
+  absl::Status ChoosePlan(SelectionSql* select);
   absl::StatusOr<std::vector<Value>> ValuesAfter(const SelectionSql& select);
   absl::StatusOr<int64_t> CountRows(const Sql& from);
   absl::StatusOr<std::optional<int64_t>> CountByIndex(const Selection& selection,
